@@ -1,0 +1,64 @@
+"""`jax.jit` for functions of a model, whatever the model is made of.
+
+A model may be a pytree of arrays (Flax NNX, Equinox), a plain function, or a pair of functions.
+The arrays in the arguments are traced, so that new weights or images do not recompile; all that is
+no array (functions, names, None) is part of the key under which the compiled code is kept.
+"""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import jax
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Compiled(Generic[P, R]):
+    """A function that `compile_arrays` wrapped: call it, or `compile` it ahead of time."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        wraps(function)(self)
+
+        @partial(jax.jit, static_argnums=0)
+        def run(key: tuple, arrays: list) -> R:
+            structure, others = key
+            leaves = [
+                array if other is None else other
+                for array, other in zip(arrays, others, strict=True)
+            ]
+            args, kwargs = jax.tree.unflatten(structure, leaves)
+            return function(*args, **kwargs)
+
+        self._run = run
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function, compiling it when its arguments are of a new kind."""
+        return self._run(*_partition(args, kwargs))
+
+    def compile(self, *args: P.args, **kwargs: P.kwargs) -> Callable[P, R]:
+        """Compile for arguments of this kind without running; the result takes only such."""
+        key, arrays = _partition(args, kwargs)
+        executable = self._run.lower(key, arrays).compile()
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            new_key, arrays = _partition(args, kwargs)
+            if new_key != key:
+                raise TypeError("the arguments are not of the kind that this was compiled for")
+            return executable(arrays)
+
+        return run
+
+
+def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
+    """Split arguments into a hashable key and the arrays; None stands for what is in the other."""
+    leaves, structure = jax.tree.flatten((args, kwargs))
+    arrays: list[Any] = [leaf if _is_array(leaf) else None for leaf in leaves]
+    others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+    return (structure, others), arrays
+
+
+def _is_array(leaf: object) -> bool:
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic)

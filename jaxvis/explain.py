@@ -1,0 +1,140 @@
+"""All maps of the lab, three saliency and three Grad-CAM, from one compiled call.
+
+The forward pass does not depend on the rule, so it runs once. Cut at the Grad-CAM layer, the
+gradient that Grad-CAM averages is the one that the saliency map carries on from, so each rule
+needs one backward pass: one forward and three backward, where six separate maps take six and four.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
+
+from jaxvis.compiled import Compiled
+from jaxvis.gradcam import check_maps, class_activation_map, cut
+from jaxvis.relu import RULES, Rule, relu_under
+from jaxvis.saliency import (
+    Score,
+    as_targets,
+    check_floats,
+    check_logits,
+    check_targets,
+    largest_over_channels,
+    logit_cotangent,
+)
+
+
+class Maps(NamedTuple):
+    """What `explain` returns: logits, and raw maps by the name of their rule."""
+
+    logits: Float[Array, "n classes"]
+    saliency: dict[str, Float[Array, "n height width"]]
+    grad_cam: dict[str, Float[Array, "n h w"]]
+
+
+def explain(
+    model: Any,
+    x: Float[Array, "n height width channels"],
+    classes: ArrayLike | None = None,
+    *,
+    layer: str = "block5_conv3",
+    rules: Mapping[str, Rule] = RULES,
+    score: Score | None = None,
+) -> Maps:
+    """Return the logits and, under every rule, the saliency map and Grad-CAM of every image.
+
+    `maps.saliency["guided"]` equals `saliency(model, x, classes, rule=GUIDED)` and
+    `maps.grad_cam["guided"]` equals `grad_cam` likewise, up to rounding.
+
+    Args:
+        model, x, classes, layer, score: as in `grad_cam`; without classes and score, each image is
+            explained for the class that the model predicts.
+        rules: rules by name; another choice of the same number does not recompile.
+
+    Raises:
+        TypeError, ValueError: as `grad_cam`; ValueError too when there is no rule.
+    """
+    return _checked(_explain, model, x, classes, layer, rules, score)
+
+
+def compile_explain(
+    model: Any,
+    x: Float[Array, "n height width channels"],
+    classes: ArrayLike | None = None,
+    *,
+    layer: str = "block5_conv3",
+    rules: Mapping[str, Rule] = RULES,
+    score: Score | None = None,
+) -> Callable[[Any, Float[Array, "n height width channels"], ArrayLike | None], Maps]:
+    """Compile `explain` ahead of time, without running it.
+
+    The result is called with model, x and classes of the same shapes and dtypes, other values
+    allowed, and returns `Maps`. Arguments and errors are those of `explain`.
+    """
+    run = _explain.compile(*_arguments(model, x, classes, layer, rules, score))
+
+    def compiled(
+        model: Any, x: Float[Array, "n height width channels"], classes: ArrayLike | None = None
+    ) -> Maps:
+        return _checked(run, model, x, classes, layer, rules, score)
+
+    return compiled
+
+
+def _arguments(
+    model: Any,
+    x: Array,
+    classes: ArrayLike | None,
+    layer: str,
+    rules: Mapping[str, Rule],
+    score: Score | None,
+) -> tuple:
+    if not rules:
+        raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
+    gates = [jnp.asarray(gates) for gates in zip(*rules.values(), strict=True)]
+    return model, jnp.asarray(x), as_targets(classes, score), layer, Rule(*gates), score
+
+
+def _checked(
+    run: Callable[..., tuple],
+    model: Any,
+    x: Array,
+    classes: ArrayLike | None,
+    layer: str,
+    rules: Mapping[str, Rule],
+    score: Score | None,
+) -> Maps:
+    arguments = _arguments(model, x, classes, layer, rules, score)
+    logits, saliency, cams = run(*arguments)
+    check_targets(arguments[2], logits)
+    return Maps(
+        logits,
+        dict(zip(rules, saliency, strict=True)),
+        dict(zip(rules, cams, strict=True)),
+    )
+
+
+@Compiled
+def _explain(
+    model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str, rules: Rule,
+    score: Score | None,
+) -> tuple[Float[Array, "n classes"], list[Array], list[Array]]:  # fmt: skip
+    check_floats(x)
+    body, head = cut(model, layer)
+
+    def under(rule: Rule) -> tuple[Array, Array, Array]:
+        relu = relu_under(rule)
+        activation, pull_to_input = jax.vjp(lambda x: body(x, relu=relu), x)
+        check_maps(activation, layer)
+        logits, pull_to_cut = jax.vjp(lambda a: head(a, relu=relu), activation)
+        check_logits(logits, x.shape[0])
+        (at_cut,) = pull_to_cut(logit_cotangent(logits, targets, score))
+        (at_input,) = pull_to_input(at_cut)
+        return logits, largest_over_channels(at_input), class_activation_map(activation, at_cut)
+
+    # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
+    logits, saliency, cams = jax.vmap(under, out_axes=(None, 0, 0))(rules)
+    return logits, list(saliency), list(cams)

@@ -1,0 +1,107 @@
+"""Grad-CAM: where in a layer the evidence for a class is.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+Localization" (arXiv 1610.02391, 2016), section 3. A model is cut in two behind the layer, and
+Grad-CAM is one gradient of the second half.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from jaxvis.compiled import Compiled
+from jaxvis.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.saliency import (
+    Score,
+    as_targets,
+    check_floats,
+    check_logits,
+    check_targets,
+    logit_cotangent,
+)
+
+Part = Callable[..., Any]
+
+
+def grad_cam(
+    model: Any,
+    x: Float[Array, "n height width channels"],
+    classes: ArrayLike | None = None,
+    *,
+    layer: str = "block5_conv3",
+    rule: Rule | Relu = VANILLA,
+    score: Score | None = None,
+) -> Float[Array, "n h w"]:
+    """Return the class activation map relu(sum_c w_c A_c), w_c = mean over h, w of d score / d A_c.
+
+    A are the layer's activations after its ReLU, (n, h, w, c): (n, 14, 14, 512) for block5_conv3
+    of VGG16, whose maps are (n, 14, 14), raw: at least 0, not scaled. `rule` governs the ReLUs
+    above the cut only: in VGG16 those of fc1 and fc2.
+
+    Args:
+        model: a model with `cut(layer) -> (body, head)`, or such a pair, of callables that take
+            `relu=`; with a pair, `layer` is not used.
+        x, classes, score: as in `input_gradient`.
+        layer: name of the layer to cut behind.
+        rule: `VANILLA`, `RECTIFIED`, `GUIDED`, or a ReLU function of your own.
+
+    Raises:
+        TypeError: the model cannot be cut.
+        ValueError: the layer's activations are no maps; otherwise as `input_gradient`.
+    """
+    relu, targets = relu_under(rule), as_targets(classes, score)
+    cam, logits = _grad_cam(model, jnp.asarray(x), targets, layer, relu, score)
+    check_targets(targets, logits)
+    return cam
+
+
+@Compiled
+def _grad_cam(
+    model: Any, x: Array, targets: Array | None, layer: str, relu: Relu, score: Score | None
+) -> tuple[Float[Array, "n h w"], Float[Array, "n classes"]]:
+    check_floats(x)
+    body, head = cut(model, layer)
+    activation = body(x)
+    check_maps(activation, layer)
+    logits, pull_back = jax.vjp(lambda activation: head(activation, relu=relu), activation)
+    check_logits(logits, x.shape[0])
+    (gradient,) = pull_back(logit_cotangent(logits, targets, score))
+    return class_activation_map(activation, gradient), logits
+
+
+def class_activation_map(
+    activation: Float[Array, "n h w c"], gradient: Float[Array, "n h w c"]
+) -> Float[Array, "n h w"]:
+    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over height and width."""
+    weights = jnp.mean(gradient, axis=(1, 2), keepdims=True)
+    cam = jnp.sum(weights * activation, axis=-1)
+    return jnp.maximum(cam, jnp.zeros((), cam.dtype))
+
+
+def cut(model: Any, layer: str) -> tuple[Part, Part]:
+    """Return the model's `(body, head)` around a layer; a pair is taken as cut already.
+
+    Raises:
+        TypeError: the model is neither a pair nor has a method `cut`.
+    """
+    if isinstance(model, tuple) and len(model) == 2:
+        return model
+    if hasattr(model, "cut"):
+        return model.cut(layer)
+    raise TypeError(
+        f"a {type(model).__name__} cannot be cut; wanted a model with cut(layer) -> (body, head), "
+        "or such a pair of callables"
+    )
+
+
+def check_maps(activation: Any, layer: str) -> None:
+    """Raise ValueError unless the activations behind the cut have height and width."""
+    if activation.ndim != 4:
+        raise ValueError(
+            f"Grad-CAM needs maps (n, height, width, channels), but behind {layer!r} there is "
+            f"shape {activation.shape}; choose a convolution or pooling, such as 'block5_conv3'"
+        )
