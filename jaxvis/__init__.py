@@ -1,0 +1,63 @@
+"""What does VGG16 look at? Saliency maps and Grad-CAM in JAX, with every gradient rule in the open.
+
+    import jaxvis as jv
+
+    model = jv.load_vgg16("demo")
+    x = jv.preprocess(jv.load_images(["goose_1.jpg"]))
+    maps = jv.explain(model, x, model.class_index("goose"))
+    maps.saliency["guided"], maps.grad_cam["vanilla"]
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from jaxvis.explain import Maps as Maps
+from jaxvis.explain import compile_explain as compile_explain
+from jaxvis.explain import explain as explain
+from jaxvis.gradcam import grad_cam as grad_cam
+from jaxvis.images import ImageError as ImageError
+from jaxvis.images import deprocess as deprocess
+from jaxvis.images import find_images as find_images
+from jaxvis.images import load_images as load_images
+from jaxvis.images import preprocess as preprocess
+from jaxvis.labels import top_k as top_k
+from jaxvis.layers import LAYERS as LAYERS
+from jaxvis.relu import GUIDED as GUIDED
+from jaxvis.relu import RECTIFIED as RECTIFIED
+from jaxvis.relu import RULES as RULES
+from jaxvis.relu import VANILLA as VANILLA
+from jaxvis.relu import Rule as Rule
+from jaxvis.relu import guided_relu as guided_relu
+from jaxvis.relu import rectified_relu as rectified_relu
+from jaxvis.relu import relu as relu
+from jaxvis.relu import vanilla_relu as vanilla_relu
+from jaxvis.render import heat_map as heat_map
+from jaxvis.render import normalize as normalize
+from jaxvis.render import overlay as overlay
+from jaxvis.render import upsample as upsample
+from jaxvis.saliency import input_gradient as input_gradient
+from jaxvis.saliency import saliency as saliency
+from jaxvis.version import __version__ as __version__
+from jaxvis.vgg16 import VGG16 as VGG16
+
+if TYPE_CHECKING:
+    from jaxvis.errors import WeightsError as WeightsError
+    from jaxvis.keras_h5 import load_vgg16 as load_vgg16
+    from jaxvis.keras_h5 import save_vgg16 as save_vgg16
+
+# What needs h5py is imported when it is first used, so that `import jaxvis` stays quick.
+_LATER = {
+    "WeightsError": "jaxvis.errors",
+    "load_vgg16": "jaxvis.keras_h5",
+    "save_vgg16": "jaxvis.keras_h5",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'jaxvis' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER])

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxvis.compiled import Compiled
 from jaxvis.gradcam import check_maps, class_activation_map, cut
-from jaxvis.relu import RULES, Rule, relu_under
+from jaxvis.relu import RULES, AnyArray, Rule, relu_under
 from jaxvis.saliency import (
     Score,
     as_targets,
@@ -30,14 +30,14 @@ from jaxvis.saliency import (
 class Maps(NamedTuple):
     """What `explain` returns: logits, and raw maps by the name of their rule."""
 
-    logits: Float[Array, "n classes"]
-    saliency: dict[str, Float[Array, "n height width"]]
-    grad_cam: dict[str, Float[Array, "n h w"]]
+    logits: Float[AnyArray, "n classes"]
+    saliency: dict[str, Float[AnyArray, "n height width"]]
+    grad_cam: dict[str, Float[AnyArray, "n h w"]]
 
 
 def explain(
     model: Any,
-    x: Float[Array, "n height width channels"],
+    x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
     layer: str = "block5_conv3",
@@ -62,13 +62,13 @@ def explain(
 
 def compile_explain(
     model: Any,
-    x: Float[Array, "n height width channels"],
+    x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
     layer: str = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
-) -> Callable[[Any, Float[Array, "n height width channels"], ArrayLike | None], Maps]:
+) -> Callable[[Any, Float[AnyArray, "n height width channels"], ArrayLike | None], Maps]:
     """Compile `explain` ahead of time, without running it.
 
     The result is called with model, x and classes of the same shapes and dtypes, other values
@@ -77,7 +77,7 @@ def compile_explain(
     run = _explain.compile(*_arguments(model, x, classes, layer, rules, score))
 
     def compiled(
-        model: Any, x: Float[Array, "n height width channels"], classes: ArrayLike | None = None
+        model: Any, x: Float[AnyArray, "n height width channels"], classes: ArrayLike | None = None
     ) -> Maps:
         return _checked(run, model, x, classes, layer, rules, score)
 
@@ -86,7 +86,7 @@ def compile_explain(
 
 def _arguments(
     model: Any,
-    x: Array,
+    x: AnyArray,
     classes: ArrayLike | None,
     layer: str,
     rules: Mapping[str, Rule],
@@ -101,7 +101,7 @@ def _arguments(
 def _checked(
     run: Callable[..., tuple],
     model: Any,
-    x: Array,
+    x: AnyArray,
     classes: ArrayLike | None,
     layer: str,
     rules: Mapping[str, Rule],

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxvis.compiled import Compiled
-from jaxvis.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.relu import VANILLA, AnyArray, Relu, Rule, relu_under
 from jaxvis.saliency import (
     Score,
     as_targets,
@@ -29,7 +29,7 @@ Part = Callable[..., Any]
 
 def grad_cam(
     model: Any,
-    x: Float[Array, "n height width channels"],
+    x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
     layer: str = "block5_conv3",

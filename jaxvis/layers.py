@@ -40,18 +40,22 @@ LAYERS = (
     Layer("predictions", "Dense", 1000),
 )
 
+NO_TOP = 1 + [layer.name for layer in LAYERS].index("block5_pool")  # layers without a classifier
+
 
 class Architecture(NamedTuple):
     """What may vary in a VGG16.
 
     `width` multiplies the channels of every convolution, `fc` is the number of units of fc1 and
-    fc2, `classes` the number of logits, `size` the height and width of the input in pixels.
+    fc2, `classes` the number of logits, `size` the height and width of the input in pixels. Without
+    `top` the network ends behind block5_pool: Keras calls such weights 'notop'.
     """
 
     width: float = 1.0
     classes: int = 1000
     fc: int = 4096
     size: int = 224
+    top: bool = True
 
 
 FULL = Architecture()
@@ -82,7 +86,12 @@ class LayerShape(NamedTuple):
 
 
 def architecture(
-    *, width: float = 1.0, classes: int = 1000, fc: int | None = None, size: int = 224
+    *,
+    width: float = 1.0,
+    classes: int = 1000,
+    fc: int | None = None,
+    size: int = 224,
+    top: bool = True,
 ) -> Architecture:
     """Return the checked `Architecture`; `fc` defaults to 4096 * width.
 
@@ -99,14 +108,14 @@ def architecture(
     for name, value, least in (("classes", classes, 1), ("fc", fc, 1), ("size", size, 32)):
         if value != int(value) or value < least:
             raise ValueError(f"{name} is {value!r}; wanted a whole number of at least {least}")
-    return Architecture(float(width), int(classes), int(fc), int(size))
+    return Architecture(float(width), int(classes), int(fc), int(size), bool(top))
 
 
 def layer_shapes(arch: Architecture = FULL) -> tuple[LayerShape, ...]:
-    """Return the output and kernel shape of every layer in `LAYERS`."""
+    """Return the output and kernel shape of every layer in `LAYERS` that the network has."""
     shapes = []
     shape: tuple[int, ...] = (arch.size, arch.size, 3)
-    for name, kind, features in LAYERS:
+    for name, kind, features in LAYERS if arch.top else LAYERS[:NO_TOP]:
         kernel: tuple[int, ...] | None = None
         if kind == "Conv2D":
             channels = int(features * arch.width)
@@ -123,7 +132,7 @@ def layer_shapes(arch: Architecture = FULL) -> tuple[LayerShape, ...]:
 
 
 def layer_index(name: str) -> int:
-    """Return the position of a layer in `LAYERS`; raise ValueError, with all names, if not there."""
+    """Return the position of a layer in `LAYERS`; raise ValueError, naming all, if not there."""
     names = [layer.name for layer in LAYERS]
     if name not in names:
         raise ValueError(f"VGG16 has no layer {name!r}; it has {', '.join(names)}")

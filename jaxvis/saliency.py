@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.compiled import Compiled
-from jaxvis.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.relu import VANILLA, AnyArray, Relu, Rule, relu_under
 
 Model = Callable[..., Float[Array, "n classes"]]
 Score = Callable[[Float[Array, "n classes"]], Float[Array, " n"]]
@@ -23,7 +23,7 @@ Images = Float[Array, "n height width channels"]
 
 def input_gradient(
     model: Model,
-    x: Float[Array, "n height width channels"],
+    x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
     rule: Rule | Relu = VANILLA,
@@ -60,7 +60,7 @@ def input_gradient(
 
 def saliency(
     model: Model,
-    x: Float[Array, "n height width channels"],
+    x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
     rule: Rule | Relu = VANILLA,
@@ -96,6 +96,11 @@ def logit_cotangent(
     if score is None:
         if targets is None:
             targets = jnp.argmax(logits, axis=1)
+        if targets.shape not in ((), logits.shape[:1]):
+            raise ValueError(
+                f"classes have shape {targets.shape}; wanted one index, or one per image: "
+                f"{logits.shape[:1]}"
+            )
         indices = jnp.broadcast_to(targets, logits.shape[:1])
         return jax.nn.one_hot(indices, logits.shape[1], dtype=logits.dtype)
     scores, pull_back = jax.vjp(score, logits)
@@ -125,15 +130,9 @@ def as_targets(classes: ArrayLike | None, score: Score | None) -> Int[Array, "..
 
 def check_targets(targets: Int[Array, "..."] | None, logits: Float[Array, "n classes"]) -> None:
     """Raise ValueError if a class is out of range; a traced one cannot be checked and gives 0."""
-    if targets is None:
+    if targets is None or isinstance(targets, jax.core.Tracer):
         return
-    n, classes = logits.shape
-    if targets.shape not in ((), (n,)):
-        raise ValueError(
-            f"classes have shape {targets.shape}; wanted one index, or one per image: ({n},)"
-        )
-    if isinstance(targets, jax.core.Tracer):
-        return
+    classes = logits.shape[1]
     indices = np.asarray(targets)
     if np.any((indices < 0) | (indices >= classes)):
         raise ValueError(

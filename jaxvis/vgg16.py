@@ -1,40 +1,57 @@
 """VGG16 as a Flax NNX module that uses the ReLU it is handed and can be cut at any layer."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxvis import labels as _labels
-from jaxvis.layers import LAYERS, architecture, layer_index, layer_shapes, summary_table
+from jaxvis.layers import (
+    LAYERS,
+    NO_TOP,
+    Architecture,
+    LayerShape,
+    architecture,
+    layer_index,
+    layer_shapes,
+    summary_table,
+)
 from jaxvis.pooling import max_pool
-from jaxvis.relu import Relu
+from jaxvis.relu import AnyArray, Relu
 
 Part = Callable[..., Float[Array, "n ..."]]
+Weights = Mapping[str, tuple[AnyArray, AnyArray]]
 
 
 class VGG16(nnx.Module):
     """Configuration D of Simonyan & Zisserman (2014), with Keras's layer names, up to the logits.
 
     `model(x)` maps float (n, size, size, 3), BGR with the ImageNet mean subtracted, to logits
-    (n, classes): there is no softmax. Weights are He-normal under `rngs` until a file is loaded.
+    (n, classes): there is no softmax. Weights are He-normal unless given.
 
     Args:
         width: multiplies the channels of every convolution; a multiple of 1/64.
         classes: number of logits.
         fc: units of fc1 and fc2; 4096 * width unless given.
         size: height and width of the input in pixels.
+        top: whether there is a classifier behind block5_pool; without one `cut` still works.
         labels: a name for every class; the ImageNet names where there are 1000 classes.
         precision: of every product, as in `jax.lax.dot_general`; None is JAX's default, which on
             a GPU is TF32 and on a TPU bfloat16.
         param_dtype: dtype of the weights.
-        rngs: source of the initial weights; seed 0 unless given.
+        weights: kernel and bias of every layer by name, as NumPy or JAX arrays of `param_dtype`.
+        seed: of the initial weights, where none are given.
 
     Raises:
-        ValueError: impossible sizes, or a number of labels that is not the number of classes.
+        ValueError: impossible sizes, weights of another shape or dtype, or a number of labels that
+            is not the number of classes.
     """
 
     def __init__(
@@ -44,42 +61,36 @@ class VGG16(nnx.Module):
         classes: int = 1000,
         fc: int | None = None,
         size: int = 224,
+        top: bool = True,
         labels: Sequence[str] | None = None,
         precision: str | None = None,
         param_dtype: DTypeLike = jnp.float32,
-        rngs: nnx.Rngs | None = None,
+        weights: Weights | None = None,
+        seed: int = 0,
     ) -> None:
-        self.architecture = architecture(width=width, classes=classes, fc=fc, size=size)
-        if labels is None and classes == 1000:
+        self.architecture = architecture(width=width, classes=classes, fc=fc, size=size, top=top)
+        if not top and labels is not None:
+            raise ValueError("a model without a classifier (top=False) has no classes to label")
+        if labels is None and classes == 1000 and top:
             labels = _labels.imagenet_labels()
         if labels is not None and len(labels) != classes:
             raise ValueError(f"labels has {len(labels)} names; wanted {classes}, one per class")
         self.labels = None if labels is None else tuple(labels)
-        rngs = nnx.Rngs(0) if rngs is None else rngs
-        he_normal = nnx.initializers.he_normal()
+        if weights is None:
+            weights = he_normal(self.architecture, seed, param_dtype)
         for layer in layer_shapes(self.architecture):
             if layer.kernel_shape is None:
                 continue
-            *kernel, fan_in, features = layer.kernel_shape
-            if layer.kind == "Conv2D":
-                part: nnx.Module = nnx.Conv(
-                    fan_in, features, tuple(kernel), padding="SAME", kernel_init=he_normal,
-                    precision=precision, param_dtype=param_dtype, rngs=rngs,
-                )  # fmt: skip
-            else:
-                part = nnx.Linear(
-                    fan_in, features, kernel_init=he_normal,
-                    precision=precision, param_dtype=param_dtype, rngs=rngs,
-                )  # fmt: skip
-            setattr(self, layer.name, part)
+            setattr(self, layer.name, _with_weights(layer, weights, precision, param_dtype))
 
     def __call__(
-        self, x: Float[Array, "n size size 3"], relu: Relu = jax.nn.relu
+        self, x: Float[AnyArray, "n size size 3"], relu: Relu = jax.nn.relu
     ) -> Float[Array, "n classes"]:
         """Return the logits, with `relu` as the activation of every hidden layer.
 
         Raises:
-            ValueError: x is no float batch of images of the model's size.
+            ValueError: x is no float batch of images of the model's size, or the model has no
+                classifier.
         """
         return self._run(x, relu, 0, len(LAYERS))
 
@@ -101,21 +112,27 @@ class VGG16(nnx.Module):
 
         return body, head
 
-    def _run(self, x: Array, relu: Relu, start: int, end: int) -> Array:
+    def _run(self, x: AnyArray, relu: Relu, start: int, end: int) -> Array:
         if start == 0:
             self._check_input(x)
+        if end > NO_TOP and not self.architecture.top:
+            raise ValueError(
+                "the model has no classifier (no top), so there are no logits; wanted weights with "
+                'one, or use the part before it: body, _ = model.cut("block5_pool")'
+            )
+        y = jnp.asarray(x)
         for name, kind, _ in LAYERS[start:end]:
             if kind == "MaxPooling2D":
-                x = max_pool(x)
+                y = max_pool(y)
             elif kind == "Flatten":
-                x = x.reshape(x.shape[0], -1)  # height, width, channel: the order of Keras's fc1
+                y = y.reshape(y.shape[0], -1)  # height, width, channel: the order of Keras's fc1
             else:
-                x = getattr(self, name)(x)
+                y = getattr(self, name)(y)
                 if name != "predictions":
-                    x = relu(x)
-        return x
+                    y = relu(y)
+        return y
 
-    def _check_input(self, x: Array) -> None:
+    def _check_input(self, x: AnyArray) -> None:
         size = self.architecture.size
         if jnp.ndim(x) != 4 or jnp.shape(x)[1:] != (size, size, 3):
             raise ValueError(
@@ -129,12 +146,14 @@ class VGG16(nnx.Module):
             )
 
     def class_index(self, name: str) -> int:
-        """Return the index of a class by name: 99 for "goose" on ImageNet.
+        """Return the index of a class by name, or by its number as text: 99 for "goose" or "99".
 
         Raises:
             ValueError: an unknown or ambiguous name, with the nearest names; or no names at all.
         """
         if self.labels is None:
+            if name.isdecimal() and int(name) < self.architecture.classes:
+                return int(name)
             raise ValueError(
                 f"the model has no class names, so {name!r} cannot be found; pass the index, or "
                 "give the model labels="
@@ -145,3 +164,44 @@ class VGG16(nnx.Module):
         """Print the table of layers, types, output shapes and parameters, as Keras prints it."""
         bytes_per_parameter = jax.tree.leaves(self)[0].dtype.itemsize
         print(summary_table(self.architecture, bytes_per_parameter=bytes_per_parameter))
+
+
+def _with_weights(
+    layer: LayerShape, weights: Weights, precision: str | None, dtype: DTypeLike
+) -> nnx.Module:
+    """A convolution or dense layer that holds the given arrays; random ones are never made."""
+    *window, fan_in, features = layer.kernel_shape or ()
+    options: dict[str, Any] = {"precision": precision, "param_dtype": dtype}
+    create: Callable[..., nnx.Module]
+    if layer.kind == "Conv2D":
+        create = partial(nnx.Conv, fan_in, features, tuple(window), padding="SAME", **options)
+    else:
+        create = partial(nnx.Linear, fan_in, features, **options)
+    part = nnx.eval_shape(lambda: create(rngs=nnx.Rngs(0)))
+    if layer.name not in weights:
+        raise ValueError(f"weights has no {layer.name!r}; wanted its kernel and bias")
+    shapes = zip(("kernel", "bias"), (layer.kernel_shape, layer.bias_shape), strict=True)
+    for (role, shape), array in zip(shapes, weights[layer.name], strict=True):
+        if array.shape != shape or array.dtype != dtype:
+            raise ValueError(
+                f"weights[{layer.name!r}] has a {role} of shape {array.shape} and dtype "
+                f"{array.dtype}; wanted {shape} and {np.dtype(dtype)}"
+            )
+        setattr(part, role, nnx.Param(jax.device_put(array)))
+    return part
+
+
+def he_normal(arch: Architecture, seed: int, dtype: DTypeLike) -> Weights:
+    """Return seeded weights: normal kernels of variance 2 / fan-in, biases 0, as NumPy arrays.
+
+    He, Zhang, Ren & Sun, "Delving Deep into Rectifiers" (arXiv 1502.01852, 2015), section 2.2.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    weights = {}
+    for name, _, _, kernel_shape in layer_shapes(arch):
+        if kernel_shape is not None:
+            scale = math.sqrt(2 / math.prod(kernel_shape[:-1]))
+            # Drawn in one precision, so that a seed means the same weights in any dtype.
+            kernel = rng.standard_normal(kernel_shape, np.float32) * np.float32(scale)
+            weights[name] = kernel.astype(dtype), np.zeros(kernel_shape[-1], dtype)
+    return weights

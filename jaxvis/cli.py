@@ -1,0 +1,193 @@
+"""The command `jaxvis`: the library from a shell, with messages instead of tracebacks."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+from jaxvis import labels
+from jaxvis.errors import WeightsError
+from jaxvis.images import RESAMPLING, ImageError
+from jaxvis.layers import summary_table
+from jaxvis.version import __version__
+
+DONE, USAGE, IMAGES, WEIGHTS, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 130
+EXIT_CODES = (
+    "exit codes: 0 done, 2 wrong usage (also an unknown class, layer or colour map), 3 images, "
+    "4 weights, 5 the output cannot be written, 130 interrupted"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    from jaxvis.report import OutputError
+
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except ImageError as error:
+        return _fail(error, IMAGES)
+    except WeightsError as error:
+        return _fail(error, WEIGHTS)
+    except OutputError as error:
+        return _fail(error, OUTPUT)
+    except ValueError as error:
+        return _fail(error, USAGE)
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing was written", INTERRUPTED)
+    except BrokenPipeError:  # the reader, head say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _fail(error: Exception | str, code: int) -> int:
+    print(f"jaxvis: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jaxvis", epilog=EXIT_CODES, description="What does VGG16 look at? Saliency maps and "
+        "Grad-CAM, each vanilla, rectified and guided.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"jaxvis {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_report(commands)
+    command = commands.add_parser("summary", help="print the table of layers and parameters")
+    command.add_argument("--weights", help="of this network; default the full VGG16, no file read")
+    command.set_defaults(run=_summary)
+    command = commands.add_parser("classes", help="look up classes by a part of their name")
+    command.add_argument("text", nargs="?", default="", help="as in: jaxvis classes goose")
+    command.add_argument("--weights", help="of this network; default the ImageNet classes")
+    command.set_defaults(run=_classes)
+    return parser
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "report", epilog=EXIT_CODES, help="write the lab report of some images",
+        description="Write the lab report: six maps of every image as PNG, their raw values as "
+        "maps.npz, and report.md. Without IMAGES it runs on the demo that comes with jaxvis.",
+    )  # fmt: skip
+    add = command.add_argument
+    add("images", nargs="*", metavar="IMAGES", help="files, folders or globs")
+    add("--class", dest="class_name", metavar="NAME",
+        help="class to explain, by name or index; default each image's prediction")  # fmt: skip
+    add("--weights", help="'demo', 'imagenet' or a Keras .h5 file; default imagenet, and the demo "
+        "without IMAGES")  # fmt: skip
+    add("--labels", metavar="FILE", help="class names, one a line, for weights of other classes")
+    add("--out", default="report", metavar="FOLDER", help="where to write; default %(default)s")
+    add("--layer", default="block5_conv3", help="of Grad-CAM; default %(default)s")
+    add("--resample", default="nearest", choices=sorted(RESAMPLING),
+        help="how images are resized; default %(default)s, as Keras does")  # fmt: skip
+    add("--colormap", default="jet", help="any of Matplotlib's; default %(default)s")
+    add("--alpha", type=_share, default=0.5, help="of the overlays; default %(default)s")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--json", action="store_true", help="print what was done as JSON")
+    command.set_defaults(run=_report)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return value
+
+
+def _report(options: argparse.Namespace) -> int:
+    from jaxvis.report import Options, write_report
+
+    demo = files("jaxvis") / "data"
+    images = options.images or [str(demo / f"goose_{number}.png") for number in range(1, 5)]
+    weights = options.weights or ("imagenet" if options.images else "demo")
+    class_name = options.class_name
+    if not options.images and weights == "demo" and class_name is None:
+        class_name = "goose"
+    wanted = Options(
+        weights=weights, class_name=class_name, layer=options.layer,
+        labels=_read_labels(options.labels), resample=options.resample,
+        colormap=options.colormap, alpha=options.alpha,
+    )  # fmt: skip
+    with _Progress(options.quiet or options.json) as step:
+        done = write_report(images, options.out, wanted, step=step)
+    if options.json:
+        print(json.dumps(done, indent=2))
+    elif not options.quiet:
+        for image in done["images"]:
+            best = image["top"][0]
+            print(
+                f"{image['file']}: {best['name']} {100 * best['probability']:.1f} %, "
+                f"explained for {image['class']['name']} ({image['class']['index']})"
+            )
+        print(f"{len(done['figures'])} figures and {done['maps']}")
+        print(f"report: {done['report']}")
+    return DONE
+
+
+class _Progress:
+    """A line on stderr that says what is being done, on a terminal only."""
+
+    def __init__(self, quiet: bool) -> None:
+        from tqdm import tqdm
+
+        # tqdm's disable=None means: unless the stream is a terminal
+        self._bar = tqdm(
+            desc="jaxvis", bar_format="{desc} ({elapsed})", leave=False,
+            disable=True if quiet else None,
+        )  # fmt: skip
+
+    def __enter__(self) -> Callable[[str], None]:
+        return lambda text: self._bar.set_description_str(f"jaxvis: {text}")
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+def _read_labels(file: str | None) -> list[str] | None:
+    if file is None:
+        return None
+    try:
+        with open(file, encoding="utf-8") as lines:
+            names = [line.strip() for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--labels {file}: cannot be read: {error}") from error
+    if not names:
+        raise ValueError(f"--labels {file}: no names; wanted one a line")
+    return names
+
+
+def _summary(options: argparse.Namespace) -> int:
+    if options.weights is None:
+        print(summary_table())
+    else:
+        from jaxvis.keras_h5 import load_vgg16
+
+        load_vgg16(options.weights).summary()
+    return DONE
+
+
+def _classes(options: argparse.Namespace) -> int:
+    names = None
+    if options.weights is not None:
+        from jaxvis.keras_h5 import load_vgg16
+
+        names = load_vgg16(options.weights).labels
+        if names is None:
+            raise ValueError(f"{options.weights} has no class names")
+    found = labels.search(options.text, names)
+    if not found:
+        raise ValueError(f"no class has a name like {options.text!r}; try a part of it")
+    for index, wordnet_id, name in found:
+        print(f"{index:>4}  {wordnet_id:<9}  {name}" if wordnet_id else f"{index:>4}  {name}")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

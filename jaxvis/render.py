@@ -1,0 +1,204 @@
+"""From raw maps to pictures: normalise, upsample, colour, overlay; NumPy only, no JAX.
+
+The rest of jaxvis returns raw values; what is done to them before they are seen happens here and
+in `jaxvis.figures`. Maps are (n, height, width), or one map (height, width), of any real dtype,
+NumPy or JAX. Inputs are never modified.
+"""
+
+import difflib
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, UInt8
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+DPI = 150
+EPSILON = 1e-7  # the lab's: keeps a constant map from becoming 0 / 0
+
+
+def normalize(maps: Float[Any, "*n height width"]) -> Float32[np.ndarray, "*n height width"]:
+    """Return every map scaled to [0, 1] by its own range: (a - min) / (max - min + 1e-7).
+
+    A constant map becomes all zeros. Raises `ValueError` for values that are not finite and for
+    arrays that are no maps.
+    """
+    values = finite_maps(maps)
+    low = values.min(axis=(-2, -1), keepdims=True)
+    high = values.max(axis=(-2, -1), keepdims=True)
+    return ((values - low) / (high - low + EPSILON)).astype(np.float32)
+
+
+def upsample(
+    maps: Float[Any, "*n h w"], size: tuple[int, int]
+) -> Float32[np.ndarray, "*n height width"]:
+    """Return maps resized to `size` = (height, width), bilinear with aligned corners.
+
+    R a C^T, where R (height, h) and C (width, w) interpolate rows and columns; the corners keep
+    their values, as with `scipy.ndimage.zoom(order=1)`. Raises `ValueError` for a size that is not
+    two positive integers, for values that are not finite and for arrays that are no maps.
+    """
+    values = finite_maps(maps)
+    whole = [isinstance(s, (int, np.integer)) and s > 0 for s in size]
+    if whole != [True, True]:
+        raise ValueError(f"upsample: size must be two positive integers (height, width): {size!r}")
+    rows = _interpolation(values.shape[-2], size[0])
+    columns = _interpolation(values.shape[-1], size[1])
+    return (rows @ values @ columns.T).astype(np.float32)
+
+
+def heat_map(
+    maps: Float[Any, "*n height width"], *, colormap: str = "jet"
+) -> UInt8[np.ndarray, "*n height width 3"]:
+    """Return the colours, RGB, of the normalised maps in a Matplotlib colour map.
+
+    Raises `ValueError` for a colour map that Matplotlib does not know, and as `normalize` does.
+    """
+    return colours(normalize(maps), colormap)
+
+
+def overlay(
+    images: UInt8[Any, "*n height width 3"],
+    maps: Float[Any, "*n height width"],
+    *,
+    alpha: float = 0.5,
+    colormap: str = "jet",
+) -> UInt8[np.ndarray, "*n height width 3"]:
+    """Return (1 - alpha) * image + alpha * heat_map(map), rounded; alpha in [0, 1].
+
+    Raises `ValueError` for images that are not uint8 RGB, for maps of another size or number
+    than the images, for an alpha outside its range, and as `heat_map` does.
+    """
+    images, values = np.asarray(images), np.asarray(maps)
+    if images.ndim == 3:
+        check_images(images[np.newaxis])
+    else:
+        check_images(images)
+    if values.shape != images.shape[:-1]:
+        wanted = images.shape[:-1]
+        hint = ""
+        if values.ndim == len(wanted) and values.shape[:-2] == wanted[:-2]:
+            hint = f" Upsample the maps first: upsample(maps, {wanted[-2:]})."
+        raise ValueError(
+            f"overlay: images of shape {images.shape} want maps of shape {wanted}; found "
+            f"{values.shape}.{hint}"
+        )
+    return blend(images, heat_map(values, colormap=colormap), alpha)
+
+
+def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
+    """Write the figure as PNG at 150 dpi and return its path; equal figures give equal bytes.
+
+    The file appears complete or not at all: it is written beside its place and renamed. Raises
+    `ValueError` for a name that does not end in .png, `FileNotFoundError` for a missing folder.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"{path}: figures are written as PNG; give a name that ends in .png")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        # Compression 4 takes less than half the time of the usual 6, for 3 % more bytes.
+        figure.savefig(
+            partial,
+            format="png",
+            dpi=DPI,
+            metadata={"Software": None},
+            pil_kwargs={"compress_level": 4},
+        )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def blend(
+    images: UInt8[np.ndarray, "*n height width 3"],
+    coloured: UInt8[np.ndarray, "*n height width 3"],
+    alpha: float,
+) -> UInt8[np.ndarray, "*n height width 3"]:
+    """Return (1 - alpha) * images + alpha * coloured, rounded; alpha in [0, 1]."""
+    if not 0 <= alpha <= 1:
+        raise ValueError(
+            f"alpha must be from 0 (only the image) to 1 (only the colours): found {alpha}"
+        )
+    return np.rint((1 - alpha) * images + alpha * coloured).astype(np.uint8)
+
+
+def colours(
+    values: Float[np.ndarray, "*n height width"], colormap: str
+) -> UInt8[np.ndarray, "*n height width 3"]:
+    """Return the colours, RGB, of values in [0, 1]; beyond it those of 0 and 1."""
+    return colormap_named(colormap)(values, bytes=True)[..., :3]
+
+
+def colormap_named(name: str) -> "Colormap":
+    """Return Matplotlib's colour map; raise `ValueError` with near names if there is none."""
+    import matplotlib
+
+    if name in matplotlib.colormaps:
+        return matplotlib.colormaps[name]
+    by_lower = {known.lower(): known for known in matplotlib.colormaps}
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=5, cutoff=0.5)
+    advice = "Near names: " + ", ".join(by_lower[lower] for lower in near) + "." if near else ""
+    raise ValueError(
+        f"unknown colour map {name!r}. {advice or 'No name is near; try jet or viridis.'} "
+        "list(matplotlib.colormaps) gives all of them."
+    )
+
+
+def check_images(images: np.ndarray) -> None:
+    """Raise `ValueError` unless images are uint8 (n, height, width, 3), none of it empty."""
+    good = images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] == 3
+    if not good or images.size == 0:
+        raise ValueError(
+            f"images must be uint8 (n, height, width, 3), n at least 1, as load_images returns "
+            f"them; found {images.dtype} {images.shape}. Pass the images themselves, not what "
+            "preprocess made of them."
+        )
+
+
+def finite_maps(maps: Float[Any, "*n height width"]) -> Float64[np.ndarray, "*n height width"]:
+    """Return maps as float64; raise `ValueError` for a wrong rank, NaN, infinity, or no values."""
+    values = np.asarray(maps, dtype=np.float64)
+    if values.ndim not in (2, 3) or 0 in values.shape:
+        raise ValueError(
+            f"maps must be (n, height, width) or (height, width), none of it empty; found shape "
+            f"{values.shape}. An input gradient loses its channels first: saliency() does that."
+        )
+    bad = ~np.isfinite(values)
+    if bad.any():
+        places = [tuple(map(int, place)) for place in np.argwhere(bad)[:3]]
+        axes = "(image, row, column)" if values.ndim == 3 else "(row, column)"
+        raise ValueError(
+            f"maps hold {bad.sum()} values that are not finite ({np.isnan(values).sum()} NaN, "
+            f"{np.isinf(values).sum()} infinite) out of {values.size}; the first at {axes} "
+            f"{', '.join(map(str, places))}. Check the weights and the input for such values, and "
+            "low precision (float16) for overflow."
+        )
+    return values
+
+
+def maps_for(
+    maps: Float[Any, "n h w"], images: UInt8[np.ndarray, "n height width 3"], name: str
+) -> Float64[np.ndarray, "n h w"]:
+    """Return maps as `finite_maps` does; raise `ValueError` unless there is one for each image."""
+    values = finite_maps(maps)
+    if values.ndim != 3 or len(values) != len(images):
+        raise ValueError(
+            f"{name}: {len(images)} images want maps of shape ({len(images)}, height, width); "
+            f"found {values.shape}"
+        )
+    return values
+
+
+def _interpolation(source: int, target: int) -> Float64[np.ndarray, "target source"]:
+    """Return a matrix; row t weighs the two samples beside t (source - 1) / (target - 1)."""
+    positions = np.linspace(0, source - 1, target)
+    return np.maximum(0, 1 - np.abs(positions[:, np.newaxis] - np.arange(source)))

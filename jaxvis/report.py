@@ -1,0 +1,269 @@
+"""The lab report: six maps of every image as figures, raw values and a page of Markdown."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxvis import figures, render
+from jaxvis.explain import Maps, compile_explain
+from jaxvis.gradcam import cut
+from jaxvis.images import find_images, load_images, preprocess
+from jaxvis.keras_h5 import load_vgg16
+from jaxvis.labels import Prediction, softmax, top_k
+from jaxvis.relu import AnyArray
+from jaxvis.report_page import page
+from jaxvis.version import __version__
+from jaxvis.vgg16 import VGG16
+
+BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
+PACKAGES = ("jax", "jaxlib", "flax", "numpy", "h5py", "matplotlib", "pillow")
+
+Step = Callable[[str], None]
+
+
+class OutputError(OSError):
+    """The folder for the report cannot be written to."""
+
+
+class Options(NamedTuple):
+    """How a report is made; the names are those of the command's options."""
+
+    weights: str = "imagenet"
+    class_name: str | None = None
+    layer: str = "block5_conv3"
+    labels: Sequence[str] | None = None
+    resample: str = "nearest"
+    colormap: str = "jet"
+    alpha: float = 0.5
+
+
+class Result(NamedTuple):
+    """All that a report shows: `classes` are the indices explained, one per image."""
+
+    files: list[Path]
+    images: np.ndarray
+    model: VGG16
+    classes: np.ndarray
+    predictions: list[list[Prediction]]
+    maps: Maps
+    seconds: dict[str, float]
+    options: Options
+
+    def class_titles(self) -> list[str]:
+        """Return file, class and probability of every image, as its title in a figure."""
+        return [
+            f"{file.stem}\n{class_name(self.model, index)} {100 * shares[index]:.1f} %"
+            for file, index, shares in zip(
+                self.files, self.classes, softmax(self.maps.logits), strict=True
+            )
+        ]
+
+
+def class_name(model: VGG16, index: int) -> str:
+    """Return the name of a class, or "class 7" where the model has no names."""
+    return model.labels[index] if model.labels else f"class {index}"
+
+
+def write_report(
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    options: Options = Options(),  # noqa: B008 - a NamedTuple does not change
+    *,
+    step: Step = lambda _: None,
+) -> dict[str, Any]:
+    """Make the lab report of some images in the folder `out`, and say what is in it.
+
+    Writes inputs.png, a figure for every map, comparison.png, maps.npz (raw values) and report.md;
+    all of it or nothing. Other files in the folder are left alone.
+
+    Args:
+        images: a file, a folder, a glob or a list of them, as in `load_images`.
+        out: the folder; it is made if it is not there.
+        options: weights, class and looks.
+        step: called with a line on what is being done.
+
+    Returns:
+        Paths, predictions, seconds, versions and device, as JSON can hold them.
+
+    Raises:
+        ImageError, WeightsError: of the files.
+        ValueError: no such class, layer or colour map, or another option out of range.
+        OutputError: the folder cannot be written to.
+    """
+    folder = Path(out).expanduser()
+    render.colormap_named(options.colormap)
+    with _staging(folder) as staging:
+        result = compute(images, options, step=step)
+        step("drawing")
+        start = time.perf_counter()
+        drawn = _draw(result, staging)
+        result.seconds["draw"] = time.perf_counter() - start
+        np.savez_compressed(staging / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
+        (staging / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
+        names = sorted(file.name for file in staging.iterdir())
+    return _described(result, folder, names)
+
+
+def compute(
+    images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    options: Options,
+    *,
+    step: Step = lambda _: None,
+) -> Result:
+    """Load images and weights, and explain every image; arguments and errors of `write_report`."""
+    files = find_images(images)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "load weights"):
+        step("loading weights")
+        model = load_vgg16(options.weights, labels=options.labels)
+    size = model.architecture.size
+    with _timed(seconds, "load images"):
+        step("loading images")
+        pictures = load_images(files, (size, size), resample=options.resample)
+    wanted = None if options.class_name is None else model.class_index(options.class_name)
+    cut(model, options.layer)
+    batches = _batches(preprocess(pictures))
+    with _timed(seconds, "compile"):
+        step("compiling")
+        run = compile_explain(model, batches[0], wanted, layer=options.layer)
+    parts = []
+    with _timed(seconds, "six maps"):
+        for number, batch in enumerate(batches, start=1):
+            step(f"six maps, {number} of {len(batches)}" if len(batches) > 1 else "six maps")
+            parts.append(jax.block_until_ready(run(model, batch, wanted)))
+    maps = _joined(parts, len(files))
+    classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
+    predictions = top_k(maps.logits, labels=model.labels)
+    return Result(files, pictures, model, classes, predictions, maps, seconds, options)
+
+
+def _batches(x: np.ndarray) -> list[np.ndarray]:
+    """Batches of one size, so that one compilation serves; the last image is repeated to fill."""
+    size = min(len(x), BATCH)
+    x = np.concatenate([x, np.repeat(x[-1:], -len(x) % size, axis=0)])
+    return [x[start : start + size] for start in range(0, len(x), size)]
+
+
+def _joined(parts: Sequence[Maps], count: int) -> Maps:
+    """The maps of all batches, without those of the images that fill the last one."""
+
+    def join(arrays: Sequence[AnyArray]) -> np.ndarray:
+        return np.concatenate([np.asarray(array) for array in arrays])[:count]
+
+    rules = parts[0].saliency  # in their order; a pytree operation would sort the names
+    return Maps(
+        join([part.logits for part in parts]),
+        {rule: join([part.saliency[rule] for part in parts]) for rule in rules},
+        {rule: join([part.grad_cam[rule] for part in parts]) for rule in rules},
+    )
+
+
+def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
+    """Save every figure; return the names of the files by what they show."""
+    titles, images, options = result.class_titles(), result.images, result.options
+    drawn = {"inputs": ["inputs.png"]}
+    render.save(figures.figure_images(images, titles, title="Input images"), folder / "inputs.png")
+    for rule, maps in result.maps.saliency.items():
+        figure = figures.figure_saliency(
+            images, maps, titles, title=f"Saliency, {rule}", colormap=options.colormap
+        )
+        drawn[f"saliency {rule}"] = [render.save(figure, folder / f"saliency_{rule}.png").name]
+    for rule, cams in result.maps.grad_cam.items():
+        figure = figures.figure_grad_cam(
+            images, cams, titles, title=f"Grad-CAM of {options.layer}, {rule}",
+            alpha=options.alpha, colormap=options.colormap,
+        )  # fmt: skip
+        drawn[f"grad_cam {rule}"] = [render.save(figure, folder / f"grad_cam_{rule}.png").name]
+    drawn["comparison"] = []
+    for first in range(0, len(images), figures.MOST_COMPARED):
+        shown = slice(first, first + figures.MOST_COMPARED)
+        number = "" if first == 0 else f"_{first // figures.MOST_COMPARED + 1}"
+        figure = figures.figure_comparison(
+            images[shown], titles[shown],
+            saliency={rule: maps[shown] for rule, maps in result.maps.saliency.items()},
+            grad_cam={rule: cams[shown] for rule, cams in result.maps.grad_cam.items()},
+            title="All six maps, one scale per row",
+            alpha=options.alpha, colormap=options.colormap,
+        )  # fmt: skip
+        drawn["comparison"].append(render.save(figure, folder / f"comparison{number}.png").name)
+    return drawn
+
+
+def _arrays(result: Result) -> dict[str, AnyArray]:
+    """The raw values, by the name that they have in maps.npz."""
+    arrays: dict[str, AnyArray] = {
+        "files": np.array([str(file) for file in result.files]),
+        "images": result.images,
+        "classes": result.classes,
+        "logits": result.maps.logits,
+        "layer": np.array(result.options.layer),
+    }
+    arrays |= {f"saliency_{rule}": maps for rule, maps in result.maps.saliency.items()}
+    return arrays | {f"grad_cam_{rule}": maps for rule, maps in result.maps.grad_cam.items()}
+
+
+def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]:
+    return {
+        "report": str(folder / "report.md"),
+        "maps": str(folder / "maps.npz"),
+        "figures": [str(folder / name) for name in names if name.endswith(".png")],
+        "images": [
+            {
+                "file": str(file),
+                "class": {"index": int(index), "name": class_name(result.model, int(index))},
+                "top": [prediction._asdict() for prediction in row],
+            }
+            for file, index, row in zip(
+                result.files, result.classes, result.predictions, strict=True
+            )
+        ],
+        "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
+        **environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions and the device that a report names."""
+    device = jax.devices()[0]
+    cores = f", {os.cpu_count()} cores" if device.platform == "cpu" else ""
+    return {
+        "versions": {"jaxvis": __version__, "python": python_version()}
+        | {name: version(name) for name in PACKAGES},
+        "device": f"{device.platform} ({device.device_kind}{cores})",
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - start
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` whose files move there at the end, or vanish after an error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".jaxvis-", dir=folder))
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the report cannot be written there: {error.strerror}; choose another "
+            "folder with --out"
+        ) from error
+    try:
+        yield staging
+        for file in sorted(staging.iterdir()):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

@@ -1,0 +1,101 @@
+"""The text of the lab report, in Markdown."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from jaxvis.layers import summary_table
+from jaxvis.relu import AnyArray
+
+if TYPE_CHECKING:
+    from jaxvis.report import Result
+
+SALIENCY = {
+    "vanilla": "Backpropagation as it is: a ReLU passes the gradient where its input was positive "
+    "(Simonyan et al. 2013). Every pixel that would change the score shows, for or against it.",
+    "rectified": "The deconvnet rule: a ReLU passes the gradient where the gradient is positive, "
+    "whatever its input was (Zeiler & Fergus 2013).",
+    "guided": "Guided backpropagation: both gates at once (Springenberg et al. 2014). Edges stand "
+    "out clearly, which looks precise; whether they matter to the class is another question.",
+}
+GRAD_CAM = {
+    "vanilla": "Where the layer's channels that speak for the class are active "
+    "(Selvaraju et al. 2016), laid over the image.",
+    "rectified": "The same under the deconvnet rule, which here touches only the ReLUs above the "
+    "layer.",
+    "guided": "The same under guided backpropagation, again only above the layer.",
+}
+
+
+def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
+    """Return report.md: predictions, every figure with a line on it, summary, timings, versions."""
+    parts = ["# What the network looks at", _predictions(result), "## The images"]
+    parts += _figures(drawn["inputs"], "The images as the network receives them, before the mean "
+                      "is subtracted, with the class explained and its probability.")  # fmt: skip
+    parts.append("## Saliency maps")
+    parts.append(
+        "The gradient of the class's logit with respect to the pixels, its absolute value, the "
+        "largest of the three channels; each map is scaled by its own range."
+    )
+    for rule, maps in result.maps.saliency.items():
+        parts.append(f"### {rule.capitalize()}")
+        parts += _figures(drawn[f"saliency {rule}"], SALIENCY.get(rule, ""), _nothing(result, maps))
+    parts.append(f"## Grad-CAM of {result.options.layer}")
+    for rule, maps in result.maps.grad_cam.items():
+        parts.append(f"### {rule.capitalize()}")
+        parts += _figures(drawn[f"grad_cam {rule}"], GRAD_CAM.get(rule, ""), _nothing(result, maps))
+    parts.append("## All together")
+    parts += _figures(drawn["comparison"], "Raw values, one scale per row: rows can be compared "
+                      "along themselves, not with each other.")  # fmt: skip
+    arch = result.model.architecture
+    parts += ["## The network", f"```\n{summary_table(arch)}\n```"]
+    parts += ["## How it was made", _made(result, environment)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _predictions(result: "Result") -> str:
+    """A table: the explained class and the five most probable ones of every image."""
+    columns = len(result.predictions[0])
+    ranks = " | ".join(f"{rank}." for rank in range(1, columns + 1))
+    lines = [f"| image | explained for | {ranks} |", "|" + "---|" * (columns + 2)]
+    for file, index, row in zip(result.files, result.classes, result.predictions, strict=True):
+        name = result.model.labels[index] if result.model.labels else f"class {index}"
+        best = " | ".join(f"{_plain(p.name)} {100 * p.probability:.1f} %" for p in row)
+        lines.append(f"| {_plain(file.name)} | {_plain(name)} ({index}) | {best} |")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown finds nothing to do."""
+    for mark in "\\`*_{}[]<>#|":
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+def _figures(files: list[str], *lines: str) -> list[str]:
+    return [f"![{file}]({file})" for file in files] + [line for line in lines if line]
+
+
+def _nothing(result: "Result", maps: AnyArray) -> str:
+    """Say which maps are zero everywhere, so that nobody reads a picture into nothing."""
+    empty = [
+        _plain(file.name) for file, one in zip(result.files, maps, strict=True) if not one.any()
+    ]
+    if not empty:
+        return ""
+    return f"Nothing positive: the map is zero everywhere for {', '.join(empty)}."
+
+
+def _made(result: "Result", environment: Mapping[str, Any]) -> str:
+    options = result.options
+    seconds = ", ".join(f"{name} {value:.2f} s" for name, value in result.seconds.items())
+    versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
+    return "\n".join(
+        [
+            f"- Weights: `{options.weights}`; images resized with '{options.resample}'; "
+            f"colours '{options.colormap}'.",
+            f"- Device: {environment['device']}.",
+            f"- Time: {seconds}.",
+            f"- Versions: {versions}.",
+            "- Raw values: `maps.npz`.",
+        ]
+    )

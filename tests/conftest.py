@@ -1,0 +1,72 @@
+"""The whole suite runs under strict dtype promotion and rank promotion; warnings are errors."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import jax
+import numpy as np
+import pytest
+
+from jaxvis.vgg16 import VGG16
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(0))
+
+
+@pytest.fixture
+def x64():
+    """Double precision for one test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def narrow() -> VGG16:
+    """A VGG16 of 4 to 32 channels for 64 x 64 images and 7 classes, its biases not zero."""
+    return with_biases(VGG16(width=1 / 16, classes=7, size=64))
+
+
+def with_biases(model: VGG16, seed: int = 1) -> VGG16:
+    """Give every bias a value: with zeros, a bias that is left out would not be noticed."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    for _, layer in sorted(vars(model).items()):
+        if hasattr(layer, "bias"):
+            bias = layer.bias[...]
+            layer.bias[...] = jax.numpy.asarray(rng.normal(0, 5, bias.shape), bias.dtype)
+    return model
+
+
+@pytest.fixture(scope="session")
+def keras_vgg16():
+    """Keras's own VGG16 for 32 x 32 images, its weights random."""
+    import keras
+
+    return keras.applications.VGG16(
+        weights=None, input_shape=(32, 32, 3), classes=1000, classifier_activation=None
+    )
+
+
+def in_keras(model: object, x: np.ndarray) -> np.ndarray:
+    """Call a Keras model, whose own code does not hold to strict rank promotion."""
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        return np.asarray(model(x))  # type: ignore[operator]
+
+
+@pytest.fixture
+def pixels(rng: np.random.Generator) -> np.ndarray:
+    """Three preprocessed images for `narrow`."""
+    return rng.normal(0, 60, (3, 64, 64, 3)).astype(np.float32)
+
+
+def relative_error(found: object, wanted: object) -> float:
+    """Largest difference as a share of the largest value wanted, which must not be 0."""
+    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    assert found.shape == wanted.shape
+    assert np.abs(wanted).max() > 0
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())

@@ -1,0 +1,124 @@
+from collections import Counter
+
+import jax
+import numpy as np
+import pytest
+from conftest import relative_error
+from jax.extend import core
+
+import jaxvis as jv
+from jaxvis import reference
+from jaxvis.explain import _arguments, _explain
+from jaxvis.pooling import max_pool
+from jaxvis.relu import RULES
+
+
+@pytest.fixture(scope="module")
+def classes():
+    return np.array([3, 0, 6])
+
+
+def test_all_six_maps_are_the_references(narrow, pixels, classes):
+    weights = reference.weights_of(narrow)
+    maps = jv.explain(narrow, pixels, classes)
+    assert relative_error(maps.logits, reference.forward(weights, pixels)[0]) < 1e-5
+    assert list(maps.saliency) == list(maps.grad_cam) == ["vanilla", "rectified", "guided"]
+    for name, rule in RULES.items():
+        wanted = reference.saliency(weights, pixels, classes, rule)
+        assert relative_error(maps.saliency[name], wanted) < 1e-4
+        wanted = reference.grad_cam(weights, pixels, classes, rule)
+        assert relative_error(maps.grad_cam[name], wanted) < 1e-4
+
+
+def equations(jaxpr):
+    """Every equation of a jaxpr, those inside calls included."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            for inner in jax.tree.leaves(value, is_leaf=lambda v: hasattr(v, "eqns")):
+                inner = getattr(inner, "jaxpr", inner)
+                if isinstance(inner, core.Jaxpr):
+                    yield from equations(inner)
+
+
+def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(narrow, pixels):
+    """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
+    arguments = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
+    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments))()
+    batches = Counter(
+        equation.invars[0].aval.shape[0]
+        for equation in equations(jaxpr.jaxpr)
+        if equation.primitive.name == "conv_general_dilated"
+    )
+    assert batches == {3: 13, 9: 13}  # n = 3 images
+
+
+def test_without_classes_each_image_is_explained_for_its_prediction(narrow, pixels):
+    maps = jv.explain(narrow, pixels)
+    wanted = jv.explain(narrow, pixels, np.argmax(maps.logits, axis=1))
+    for found, want in zip(jax.tree.leaves(maps), jax.tree.leaves(wanted), strict=True):
+        assert relative_error(found, want) < 1e-6
+
+
+def test_jit_and_vmap(narrow, pixels):
+    plain = jv.explain(narrow, pixels, 3)
+    jitted = jax.jit(lambda model, x: jv.explain(model, x, 3))(narrow, pixels)
+    mapped = jax.vmap(lambda image: jv.explain(narrow, image[None], 3))(pixels)
+    mapped = jax.tree.map(lambda a: a[:, 0], mapped)
+    for other in (jitted, mapped):
+        for found, want in zip(jax.tree.leaves(other), jax.tree.leaves(plain), strict=True):
+            assert relative_error(found, want) < 1e-5
+
+
+def test_without_jit_the_maps_are_the_same(rng):
+    W = rng.normal(size=(3, 5)).astype(np.float32)
+    pair = (
+        lambda x, relu: max_pool(relu(x @ W[:, :3])),
+        lambda a, relu: relu(a.mean((1, 2)) @ W) @ W.T,
+    )
+    x = rng.normal(size=(2, 4, 6, 3)).astype(np.float32)
+    plain = jv.explain(pair, x, 1)
+    with jax.disable_jit():
+        unjitted = jv.explain(pair, x, 1)
+    for found, want in zip(jax.tree.leaves(unjitted), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-7)
+    assert all(np.any(one) for one in plain.saliency.values())
+
+
+def test_other_layers_rules_and_pairs(narrow, pixels):
+    rules = {"plain": jv.VANILLA, "straight": jv.Rule(False, False)}
+    maps = jv.explain(narrow.cut("block4_pool"), pixels, 3, rules=rules)
+    weights = reference.weights_of(narrow)
+    for name, rule in rules.items():
+        wanted = reference.grad_cam(weights, pixels, 3, rule, layer="block4_pool")
+        assert relative_error(maps.grad_cam[name], wanted) < 1e-4
+        assert relative_error(maps.saliency[name], reference.saliency(weights, pixels, 3, rule)) < 1e-4
+    with pytest.raises(ValueError, match="rules is empty; wanted at least one"):
+        jv.explain(narrow, pixels, 3, rules={})
+
+
+def test_one_compilation_for_all_rules_and_classes(narrow, pixels):
+    jv.explain(narrow, pixels, 3)
+    before = _explain._run._cache_size()
+    jv.explain(narrow, pixels, 5, rules=dict(a=jv.GUIDED, b=jv.GUIDED, c=jv.Rule(True, False)))
+    assert _explain._run._cache_size() == before
+
+
+def test_compiled_ahead_of_time(narrow, pixels, classes):
+    run = jv.compile_explain(narrow, pixels, classes)
+    wanted = jv.explain(narrow, pixels + 1, classes)
+    for found, want in zip(
+        jax.tree.leaves(run(narrow, pixels + 1, classes)), jax.tree.leaves(wanted), strict=True
+    ):
+        np.testing.assert_array_equal(found, want)
+    with pytest.raises(ValueError, match=r"classes are \[9, 9, 9\]; wanted"):
+        run(narrow, pixels, np.array([9, 9, 9]))
+    with pytest.raises(TypeError, match="not of the kind that this was compiled for"):
+        run(narrow.cut("fc1"), pixels, classes)
+
+
+def test_errors_are_those_of_grad_cam(narrow, pixels):
+    with pytest.raises(ValueError, match="classes are 7; wanted indices from 0 to 6"):
+        jv.explain(narrow, pixels, 7)
+    with pytest.raises(ValueError, match="behind 'flatten' there is shape"):
+        jv.explain(narrow, pixels, 0, layer="flatten")

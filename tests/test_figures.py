@@ -1,0 +1,334 @@
+"""Figures: what a reader sees, read back from the drawn pixels and the artists."""
+
+import gc
+import itertools
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import scipy.ndimage
+from matplotlib.text import Text
+
+from jaxvis import figures, render
+
+SIZE = 48
+SMOOTH = np.add.outer(np.linspace(0, 120, SIZE), np.linspace(0, 120, SIZE))
+TITLES = [
+    "goose 97.1 %",
+    "great_white_shark 12.3 %",
+    "American_Staffordshire_terrier 3.4 %",
+    "a photograph_with_a_long_file_name_1984.jpg: military_uniform 88.8 %",
+    "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
+    "costs $5_{ and $^",
+    "a very long title indeed that goes on and on and on until nobody reads it any more, and on",
+]
+
+
+def images_of(count):
+    channels = np.stack([SMOOTH, SMOOTH[::-1], 240 - SMOOTH], axis=-1).astype(np.uint8)
+    return np.stack([np.roll(channels, index, axis=-1) for index in range(count)])
+
+
+def cams_of(count):
+    """Blobs on 6 x 6, each image's own place and height."""
+    y, x = np.mgrid[:6, :6]
+    blobs = [np.exp(-((y - 1 - i % 4) ** 2 + (x - 2) ** 2) / 6) * (i + 1) for i in range(count)]
+    return np.stack(blobs)
+
+
+def saliency_of(count):
+    y, x = np.mgrid[:SIZE, :SIZE]
+    return np.stack([np.hypot(y - 20, x - 10 - i) * (i + 1) for i in range(count)])
+
+
+def comparison(count, **options):
+    saliency = {"vanilla": saliency_of(count), "guided": 1e-5 * saliency_of(count)}
+    cams = {"vanilla": cams_of(count), "rectified": np.zeros((count, 6, 6))}
+    titles = list(itertools.islice(itertools.cycle(TITLES), count))
+    return figures.figure_comparison(
+        images_of(count),
+        titles,
+        saliency=saliency,
+        grad_cam=cams,
+        title=" ".join(TITLES),
+        **options,
+    )
+
+
+def drawn(figure):
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())
+
+
+def seen(pixels, panel, places):
+    """The colours drawn at (row, column) of the panel's picture."""
+    points = panel.transData.transform([(column, row) for row, column in places])
+    return np.array([pixels[round(len(pixels) - 1 - y), round(x), :3] for x, y in points], float)
+
+
+def texts_of(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text().strip()]
+
+
+def panels_of(figure):
+    return [axes for axes in figure.axes if axes.images]
+
+
+def overlay_by_scipy(image, cam, top):
+    """The overlay of one image in float64, its scale from 0 to `top`."""
+    large = scipy.ndimage.zoom(cam, SIZE / len(cam), order=1, grid_mode=False)
+    return 0.5 * image + 0.5 * 255 * matplotlib.colormaps["jet"](large / top)[..., :3]
+
+
+PLACES = [(row, column) for row in (6, 13, 30, 41) for column in (5, 12, 35, 42)]
+
+
+def test_images_are_drawn_as_they_are():
+    images = images_of(3)
+    figure = figures.figure_images(images, TITLES[:3], title="Input images")
+    pixels = drawn(figure)
+    assert len(figure.axes) == 3
+    for panel, image in zip(figure.axes, images, strict=True):
+        wanted = [image[place] for place in PLACES]
+        np.testing.assert_allclose(seen(pixels, panel, PLACES), wanted, atol=6)
+    assert {"Input images", "goose 97.1 %"} <= set(texts_of(figure))
+
+
+def test_grad_cam_panels_are_the_overlays():
+    images, cams = images_of(3), cams_of(3)
+    cams[1] = 0
+    figure = figures.figure_grad_cam(images, cams, None, title="Grad-CAM")
+    pixels = drawn(figure)
+    for index in (0, 2):
+        cam = cams[index] - cams[index].min()
+        wanted = overlay_by_scipy(images[index], cam, cam.max())
+        found = seen(pixels, figure.axes[index], PLACES)
+        np.testing.assert_allclose(found, [wanted[place] for place in PLACES], atol=8)
+    found = seen(pixels, figure.axes[1], PLACES)
+    np.testing.assert_allclose(found, [images[1][place] for place in PLACES], atol=6)
+    assert texts_of(figure).count("nothing positive") == 1
+    assert "nothing positive" in [text.get_text() for text in figure.axes[1].texts]
+
+
+def test_saliency_maps_are_under_their_images_each_on_its_own_scale():
+    images, maps = images_of(3), saliency_of(3)
+    maps[1], maps[2] = 0.25, 0
+    figure = figures.figure_saliency(images, maps, TITLES[:3], title="Guided", colormap="viridis")
+    pixels = drawn(figure)
+    upper, lower = figure.axes[:3], figure.axes[3:]
+    assert len(lower) == 3
+    for above, below in zip(upper, lower, strict=True):
+        assert above.get_position().x0 == pytest.approx(below.get_position().x0)
+        assert above.get_position().y0 > below.get_position().y1
+    scaled = (maps[0] - maps[0].min()) / np.ptp(maps[0])
+    wanted = 255 * matplotlib.colormaps["viridis"](scaled)[..., :3]
+    found = seen(pixels, lower[0], PLACES)
+    np.testing.assert_allclose(found, [wanted[place] for place in PLACES], atol=8)
+    assert "constant 0.25" in [text.get_text() for text in lower[1].texts]
+    assert "nothing positive" in [text.get_text() for text in lower[2].texts]
+
+
+def test_comparison_rows_share_a_raw_scale():
+    images, cams, maps = images_of(3), cams_of(3), saliency_of(3)
+    figure = figures.figure_comparison(
+        images, None, saliency={"guided": maps}, grad_cam={"vanilla": cams}
+    )
+    pixels = drawn(figure)
+    assert len(figure.axes) == 9
+    assert [axes.get_ylabel() for axes in figure.axes[::3]] == [
+        "input", "saliency: guided", "Grad-CAM: vanilla"
+    ]  # fmt: skip
+    top = np.percentile(maps, 99.5)
+    for index in range(3):
+        wanted = 255 * matplotlib.colormaps["jet"](np.clip(maps[index] / top, 0, 1))[..., :3]
+        found = seen(pixels, figure.axes[3 + index], PLACES)
+        np.testing.assert_allclose(found, [wanted[place] for place in PLACES], atol=8)
+        wanted = overlay_by_scipy(images[index], cams[index], cams.max())
+        found = seen(pixels, figure.axes[6 + index], PLACES)
+        np.testing.assert_allclose(found, [wanted[place] for place in PLACES], atol=8)
+
+
+def bars_of(figure):
+    """The colour bar's axes of each row, None where it has none."""
+    columns = figure.axes[0].get_gridspec().ncols
+    last = figure.axes[columns - 1 :: columns]
+    return [axes.child_axes[0] if axes.child_axes else None for axes in last]
+
+
+def test_colour_bars_tell_the_scale():
+    figure = comparison(4)
+    figure.canvas.draw()
+    nothing, vanilla, guided, cam, zero = bars_of(figure)
+    assert nothing is None
+    assert zero is None
+    maps = saliency_of(4)
+    for bar, top in [
+        (vanilla, np.percentile(maps, 99.5)),
+        (guided, 1e-5 * np.percentile(maps, 99.5)),
+        (cam, cams_of(4).max()),
+    ]:
+        assert bar.get_ylim() == pytest.approx((0, top))
+        ticks = [tick for tick in bar.get_yticks() if 0 <= tick <= top]
+        assert 3 <= len(ticks) <= 5
+        assert ticks[0] == 0
+        labels = [label.get_text() for label in bar.get_yticklabels()]
+        assert [float(label.replace("\N{MINUS SIGN}", "-")) for label in labels] == pytest.approx(
+            list(bar.get_yticks())
+        )
+        assert max(map(len, labels)) <= 8
+    extends = [bar._colorbar.extend for bar in (vanilla, guided, cam)]
+    assert extends == ["max", "max", "neither"]
+
+
+def test_comparison_of_odd_values():
+    maps = saliency_of(2)
+    lone = np.zeros((2, SIZE, SIZE))
+    lone[1, 3, 3] = 7.0  # rarer than the percentile: the scale then ends at the largest value
+    rows = {"signed": maps - maps.mean(), "negative": -maps, "lone": lone}
+    figure = figures.figure_comparison(images_of(2), None, saliency=rows)
+    figure.canvas.draw()
+    _, signed, negative, one = bars_of(figure)
+    assert signed._colorbar.extend == "both"
+    assert negative is None
+    assert texts_of(figure).count("nothing positive") == 3
+    assert one.get_ylim() == (0, 7)
+    assert one._colorbar.extend == "neither"
+    blue = 255 * np.array(matplotlib.colormaps["jet"](0.0)[:3])
+    np.testing.assert_allclose(figure.axes[4].images[0].get_array()[5, 5], blue, atol=1)
+
+
+def test_nothing_positive_is_said_on_each_panel():
+    figure = comparison(4)
+    assert texts_of(figure).count("nothing positive") == 4
+    for panel, image in zip(figure.axes[-4:], images_of(4), strict=True):
+        assert [text.get_text() for text in panel.texts] == ["nothing positive"]
+        np.testing.assert_array_equal(panel.images[0].get_array(), image)
+
+
+def long_figures(count):
+    images, titles = images_of(count), list(itertools.islice(itertools.cycle(TITLES), count))
+    title = " ".join(TITLES)
+    yield figures.figure_images(images, titles, title=title), 1
+    yield figures.figure_saliency(images, saliency_of(count), titles, title=title), 2
+    yield figures.figure_grad_cam(images, cams_of(count), titles, title=title), 1
+    yield comparison(count), 5
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 16])
+def test_no_text_is_clipped_or_overlaps_and_no_panel_is_small(count):
+    for number, (figure, rows) in enumerate(long_figures(count)):
+        figure.canvas.draw()
+        assert len(figure.axes) == len(panels_of(figure)) == rows * count
+        boxes = [
+            text.get_window_extent()
+            for text in figure.findobj(Text)
+            if text.get_text().strip() and text.get_visible()
+        ]
+        assert len(boxes) > count
+        width, height = figure.canvas.get_width_height()
+        for box in boxes:
+            assert box.x0 >= -1
+            assert box.y0 >= -1
+            assert box.x1 <= width + 1
+            assert box.y1 <= height + 1
+        for one, other in itertools.combinations(boxes, 2):
+            shared = [
+                min(one.x1, other.x1) - max(one.x0, other.x0),
+                min(one.y1, other.y1) - max(one.y0, other.y0),
+            ]
+            assert min(shared) <= 1
+        least = 340 if number < 3 or count <= 4 else 225
+        for panel in figure.axes:
+            assert panel.get_window_extent().width >= least
+        used = figure.get_tightbbox()
+        assert used.height > 0.9 * figure.get_figheight()
+        assert used.width > 0.85 * figure.get_figwidth()
+
+
+@pytest.mark.parametrize(
+    ("count", "lines", "columns"), [(1, 1, 1), (5, 1, 5), (6, 2, 3), (7, 2, 4), (16, 4, 4)]
+)
+def test_images_go_on_in_lines_of_even_length(count, lines, columns):
+    grid = figures.figure_images(images_of(count)).axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == (lines, columns)
+
+
+def test_each_map_stays_under_its_image_in_every_line():
+    images, maps = images_of(7), saliency_of(7)
+    figure = figures.figure_saliency(images, maps, None, title=None)
+    lines = [figure.axes[:4], figure.axes[4:8], figure.axes[8:11], figure.axes[11:]]
+    shown = [[panel.images[0].get_array() for panel in line] for line in lines]
+    coloured = render.heat_map(maps)
+    for found, wanted in zip(
+        shown, [images[:4], coloured[:4], images[4:], coloured[4:]], strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+    heights = [line[0].get_position().y0 for line in lines]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_titles_keep_their_probability_and_are_not_mathematics():
+    figure = figures.figure_images(images_of(7), TITLES)
+    drawn(figure)
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles[2].replace("\n", " ") == TITLES[2]
+    assert titles[3].replace("\n", "").endswith("88.8 %")
+    assert titles[5] == TITLES[5]
+    assert titles[6].endswith(" ...") or titles[6].replace("\n", " ") == TITLES[6]
+    assert all("\n%" not in title and title.count("\n") <= 2 for title in titles)
+
+
+def test_figures_that_do_not_fit_are_refused():
+    images = images_of(2)
+    with pytest.raises(ValueError, match="2 images want as many titles; found 1"):
+        figures.figure_images(images, ["one"])
+    with pytest.raises(ValueError, match=r"must be uint8 .* found float64"):
+        figures.figure_images(images / 255)
+    with pytest.raises(ValueError, match=r"found uint8 \(0, 48, 48, 3\)"):
+        figures.figure_images(images[:0])
+    with pytest.raises(ValueError, match=r"cams: 2 images want maps .*\(2, height, width\)"):
+        figures.figure_grad_cam(images, cams_of(3), None, title="")
+    with pytest.raises(ValueError, match=r"maps: 2 images .* found \(48, 48\)"):
+        figures.figure_saliency(images, saliency_of(1)[0], None, title="")
+    with pytest.raises(ValueError, match=r"saliency\['guided'\]: 2 images"):
+        figures.figure_comparison(images, None, saliency={"guided": saliency_of(1)})
+    with pytest.raises(ValueError, match=r"grad_cam\['my own'\]: 2 images"):
+        figures.figure_comparison(images, None, grad_cam={"my own": cams_of(1)})
+    with pytest.raises(ValueError, match="nothing to compare; pass saliency= or grad_cam="):
+        figures.figure_comparison(images, None)
+    with pytest.raises(ValueError, match=r"at most 16 images; found 17\. Draw them in several"):
+        figures.figure_comparison(images_of(17), None, grad_cam={"a": cams_of(17)})
+    with pytest.raises(ValueError, match=r"unknown colour map 'jte'\. Near names: jet"):
+        figures.figure_comparison(images, None, grad_cam={"a": cams_of(2)}, colormap="jte")
+    with pytest.raises(ValueError, match="not finite"):
+        figures.figure_grad_cam(images, cams_of(2) * np.nan, None, title="")
+
+
+def test_inputs_are_not_modified():
+    images, cams = images_of(2), cams_of(2)
+    cams[0] = 0
+    kept = images.copy(), cams.copy()
+    images.setflags(write=False)
+    cams.setflags(write=False)
+    figures.figure_grad_cam(images, cams, None, title="")
+    figures.figure_comparison(images, None, grad_cam={"a": cams})
+    np.testing.assert_array_equal(images, kept[0])
+    np.testing.assert_array_equal(cams, kept[1])
+
+
+def test_threads_draw_the_same_bytes_and_leave_no_figure(tmp_path):
+    def draw(index):
+        return render.save(comparison(2), tmp_path / f"{index}.png").read_bytes()
+
+    alone = draw("alone")
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(draw, range(4))) == {alone}
+    figure = comparison(1)
+    reference = weakref.ref(figure)
+    del figure
+    gc.collect()
+    assert reference() is None
+    assert plt.get_fignums() == []

@@ -1,0 +1,270 @@
+"""Array functions of render: each against a loop in float64, SciPy or Matplotlib."""
+
+import ast
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+import pytest
+import scipy.ndimage
+from matplotlib.figure import Figure
+from PIL import Image
+
+from jaxvis import figures, render
+
+RANDOM = np.random.default_rng(0)
+MAPS = RANDOM.normal(size=(3, 5, 7))
+IMAGES = RANDOM.integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
+
+
+def normalized_by_loop(maps):
+    result = np.empty(maps.shape)
+    for index, one in enumerate(maps):
+        low, high = min(one.flat), max(one.flat)
+        for place in np.ndindex(one.shape):
+            result[index][place] = (float(one[place]) - low) / (high - low + 1e-7)
+    return result
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-7, 1.0, 1e30])
+def test_normalize_equals_loop(scale):
+    found = render.normalize(MAPS * scale)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, normalized_by_loop(MAPS * scale), rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(render.normalize(MAPS[1] * scale), found[1])
+
+
+def test_normalize_known_values():
+    np.testing.assert_allclose(render.normalize([[0, 1], [2, 4]]), [[0, 0.25], [0.5, 1]], rtol=1e-6)
+    tiny = render.normalize([[0.0, 1e-8]])  # the lab's 1e-7 then outweighs the range
+    np.testing.assert_allclose(tiny, [[0, 1 / 11]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.5, 1e30])
+def test_normalize_constant_map_is_zero(value):
+    maps = np.stack([np.full((4, 4), value), np.arange(16.0).reshape(4, 4)])
+    found = render.normalize(maps)
+    np.testing.assert_array_equal(found[0], 0)
+    assert found[1].max() > 0.999
+
+
+def test_low_precision_does_not_overflow():
+    limits = np.array([[-65504, 0, 65504]], np.float16)  # their difference is no float16
+    np.testing.assert_allclose(render.normalize(limits), [[0, 0.5, 1]], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+def test_jax_arrays_are_welcome(dtype):
+    maps = jnp.asarray(MAPS, dtype)
+    exact = np.asarray(maps, np.float64)
+    np.testing.assert_allclose(render.normalize(maps), normalized_by_loop(exact), atol=1e-6)
+    np.testing.assert_array_equal(
+        render.overlay(jnp.asarray(IMAGES), maps), render.overlay(IMAGES, exact)
+    )
+
+
+def test_inputs_are_not_modified():
+    maps, images = MAPS.copy(), IMAGES.copy()
+    maps.setflags(write=False)
+    images.setflags(write=False)
+    render.normalize(maps)
+    render.upsample(maps, (9, 9))
+    render.overlay(images, maps)
+    np.testing.assert_array_equal(maps, MAPS)
+    np.testing.assert_array_equal(images, IMAGES)
+
+
+@pytest.mark.parametrize("function", [render.normalize, render.heat_map])
+def test_values_that_are_not_finite_are_counted_and_placed(function):
+    maps = MAPS.copy()
+    maps[1, 2, 3], maps[2, 0, 0], maps[2, 4, 6] = np.nan, np.inf, -np.inf
+    message = r"3 values .* \(1 NaN, 2 infinite\) out of 105.*\(1, 2, 3\), \(2, 0, 0\), \(2, 4, 6\)"
+    with pytest.raises(ValueError, match=message):
+        function(maps)
+    with pytest.raises(ValueError, match=r"\(row, column\) \(2, 3\)"):
+        function(maps[1])
+    with pytest.raises(ValueError, match="not finite"):
+        render.upsample(maps, (9, 9))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (5,), (0, 5, 7), (2, 0, 7)])
+def test_what_is_no_map_is_refused(shape):
+    with pytest.raises(ValueError, match=r"must be \(n, height, width\).*saliency\(\) does that"):
+        render.normalize(np.zeros(shape))
+
+
+SIZES = [
+    ((14, 14), (224, 224)),
+    ((5, 7), (16, 33)),
+    ((2, 3), (5, 4)),
+    ((5, 7), (5, 7)),
+    ((9, 8), (4, 3)),
+    ((1, 4), (6, 6)),
+    ((3, 1), (4, 5)),
+    ((1, 1), (3, 4)),
+    ((4, 4), (1, 5)),
+    ((4, 4), (1, 1)),
+]
+
+
+@pytest.mark.parametrize(("source", "size"), SIZES)
+def test_upsample_equals_scipy(source, size):
+    maps = np.random.default_rng(1).normal(size=(3, *source))
+    found = render.upsample(maps, size)
+    assert found.dtype == np.float32
+    for one, result in zip(maps, found, strict=True):
+        factors = (size[0] / source[0], size[1] / source[1])
+        wanted = scipy.ndimage.zoom(one, factors, order=1, mode="nearest", grid_mode=False)
+        np.testing.assert_allclose(result, wanted, rtol=1e-6, atol=1e-6)
+
+
+def between(source, target, t):
+    """The sample below position t (source - 1) / (target - 1), the next one, and its weight."""
+    position = t * (source - 1) / (target - 1) if target > 1 else 0.0
+    below = min(int(position), max(source - 2, 0))
+    return below, min(below + 1, source - 1), position - below
+
+
+@pytest.mark.parametrize(("source", "size"), SIZES[1:])
+def test_upsample_equals_loop(source, size):
+    image = np.random.default_rng(2).normal(size=source)
+    found = render.upsample(image, size)
+    for row, column in np.ndindex(size):
+        top, bottom, down = between(source[0], size[0], row)
+        left, right, across = between(source[1], size[1], column)
+        upper = (1 - across) * image[top, left] + across * image[top, right]
+        lower = (1 - across) * image[bottom, left] + across * image[bottom, right]
+        assert found[row, column] == pytest.approx((1 - down) * upper + down * lower, abs=1e-6)
+
+
+def test_upsample_keeps_corners_and_constants():
+    found = render.upsample(MAPS, (224, 224))
+    corners = np.ix_(range(3), [0, -1], [0, -1])
+    np.testing.assert_allclose(found[corners], MAPS[corners], rtol=1e-6)
+    np.testing.assert_allclose(render.upsample(np.full((14, 14), 0.3), (224, 224)), 0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, -1), (4.0, 4), (4,), (4, 4, 4)])
+def test_upsample_refuses_sizes(size):
+    with pytest.raises(ValueError, match=r"two positive integers \(height, width\)"):
+        render.upsample(MAPS, size)
+
+
+def test_heat_map_is_the_colour_map():
+    found = render.heat_map([[[0.0, 2.0, 4.0]]])
+    assert found.shape == (1, 1, 3, 3)
+    assert found.dtype == np.uint8
+    blue, green, red = found[0, 0]
+    assert 126 <= blue[2] <= 128
+    assert blue[0] == blue[1] == 0
+    assert green[1] == 255
+    assert 126 <= red[0] <= 128
+    assert red[1] == red[2] == 0
+
+
+def test_every_colour_map_works():
+    for name in matplotlib.colormaps:
+        found = render.heat_map(MAPS, colormap=name)
+        wanted = 255 * matplotlib.colormaps[name](render.normalize(MAPS))[..., :3]
+        assert np.abs(found - wanted).max() < 1, name
+
+
+def test_unknown_colour_map_lists_near_names():
+    with pytest.raises(ValueError, match=r"unknown colour map 'virdis'\. Near names: viridis"):
+        render.heat_map(MAPS, colormap="virdis")
+    with pytest.raises(ValueError, match=r"'JET'\. Near names: jet\b"):
+        render.overlay(IMAGES, MAPS, colormap="JET")
+    with pytest.raises(ValueError, match=r"No name is near.*list\(matplotlib\.colormaps\)"):
+        render.heat_map(MAPS, colormap="0")
+
+
+@pytest.mark.parametrize("alpha", [0, 0.3, 0.5, 0.75, 1])
+def test_overlay_equals_loop(alpha):
+    found = render.overlay(IMAGES, MAPS, alpha=alpha, colormap="viridis")
+    assert found.dtype == np.uint8
+    coloured = render.heat_map(MAPS, colormap="viridis")
+    for place in np.ndindex(found.shape):
+        wanted = round((1 - alpha) * int(IMAGES[place]) + alpha * int(coloured[place]))
+        assert found[place] == wanted
+    one = render.overlay(IMAGES[1], MAPS[1], alpha=alpha, colormap="viridis")
+    np.testing.assert_array_equal(one, found[1])
+
+
+def test_overlay_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"Upsample the maps first: upsample\(maps, \(5, 7\)\)"):
+        render.overlay(IMAGES, MAPS[:, :2, :2])
+    with pytest.raises(ValueError, match=r"want maps of shape \(3, 5, 7\); found \(2, 5, 7\)\.$"):
+        render.overlay(IMAGES, MAPS[:2])
+    with pytest.raises(ValueError, match=r"must be uint8 .* found float32 .* not what preprocess"):
+        render.overlay(IMAGES.astype(np.float32), MAPS)
+    with pytest.raises(ValueError, match=r"found uint8 \(3, 5, 7, 4\)"):
+        render.overlay(np.zeros((3, 5, 7, 4), np.uint8), MAPS)
+    for alpha in (-0.1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="alpha must be from 0"):
+            render.overlay(IMAGES, MAPS, alpha=alpha)
+
+
+def small_figure():
+    return figures.figure_images(IMAGES, title="saved")
+
+
+def test_saved_bytes_are_reproducible_and_undated(tmp_path):
+    first = render.save(small_figure(), tmp_path / "a.png")
+    second = render.save(small_figure(), str(tmp_path / "b.PNG"))
+    assert first.read_bytes() == second.read_bytes()
+    with Image.open(first) as picture:
+        assert set(picture.info) == {"dpi"}
+        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.PNG"]
+
+
+def test_saved_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    saved = render.save(small_figure(), tmp_path / "a.png")
+    assert saved.stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def fail(self, file, **options):
+        Path(file).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        render.save(small_figure(), path)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_save_refuses_names(tmp_path):
+    with pytest.raises(ValueError, match=r"a\.jpg: figures are written as PNG.*ends in \.png"):
+        render.save(small_figure(), tmp_path / "a.jpg")
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; make it"):
+        render.save(small_figure(), tmp_path / "nowhere" / "a.png")
+
+
+@pytest.mark.parametrize("module", [render, figures])
+def test_jax_and_matplotlib_are_not_imported(module):
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    everywhere = {name for node in ast.walk(tree) for name in imported(node)}
+    at_import = {name for node in tree.body for name in imported(node)}
+    assert "matplotlib" in everywhere
+    assert not {"jax", "jaxlib"} & everywhere
+    assert "numpy" in at_import
+    assert not {"matplotlib", "PIL"} & at_import
+    assert "pyplot" not in {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    modules = [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    assert not any("pyplot" in name for name in modules)
+
+
+def imported(node):
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [str(node.module).partition(".")[0]]
+    return []
