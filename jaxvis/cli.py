@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
@@ -12,6 +13,7 @@ from jaxvis.errors import WeightsError
 from jaxvis.images import RESAMPLING, ImageError
 from jaxvis.layers import summary_table
 from jaxvis.version import __version__
+from jaxvis.vgg16 import PRECISIONS
 
 DONE, USAGE, IMAGES, WEIGHTS, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 130
 EXIT_CODES = (
@@ -23,6 +25,8 @@ EXIT_CODES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
+    # A file name may be in a script that the figures' font does not have; that is no mistake.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
     from jaxvis.report import OutputError
 
     try:
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, IMAGES)
     except WeightsError as error:
         return _fail(error, WEIGHTS)
-    except OutputError as error:
+    except (OutputError, PermissionError) as error:
         return _fail(error, OUTPUT)
     except ValueError as error:
         return _fail(error, USAGE)
@@ -57,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jaxvis {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_report(commands)
+    _add_weights(commands)
     command = commands.add_parser("summary", help="print the table of layers and parameters")
     command.add_argument("--weights", help="of this network; default the full VGG16, no file read")
     command.set_defaults(run=_summary)
@@ -82,6 +87,11 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     add("--labels", metavar="FILE", help="class names, one a line, for weights of other classes")
     add("--out", default="report", metavar="FOLDER", help="where to write; default %(default)s")
     add("--layer", default="block5_conv3", help="of Grad-CAM; default %(default)s")
+    add("--precision", choices=PRECISIONS, default="highest",
+        help="of products; default %(default)s, at which all devices agree; others are faster on "
+        "GPU and TPU")  # fmt: skip
+    add("--cache", action="store_true", help="keep compiled code for the next run; also with "
+        "JAXVIS_COMPILE_CACHE=1, or =FOLDER")  # fmt: skip
     add("--resample", default="nearest", choices=sorted(RESAMPLING),
         help="how images are resized; default %(default)s, as Keras does")  # fmt: skip
     add("--colormap", default="jet", help="any of Matplotlib's; default %(default)s")
@@ -89,6 +99,21 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     add("--quiet", action="store_true", help="print nothing but errors")
     add("--json", action="store_true", help="print what was done as JSON")
     command.set_defaults(run=_report)
+
+
+def _add_weights(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "fetch", help="fetch or install Keras's ImageNet weights",
+        description="Fetch Keras's ImageNet weights into the cache (JAXVIS_CACHE, or the "
+        "platform's), verified; nothing is fetched that is there.",
+    )  # fmt: skip
+    command.add_argument("name", choices=["imagenet", "imagenet-notop"])
+    command.add_argument("--file", metavar="PATH", help="verify and install this copy instead")
+    command.set_defaults(run=_fetch)
+    command = commands.add_parser(
+        "weights", help="list the weights that are there, verify them, say how to remove them"
+    )
+    command.set_defaults(run=_weights)
 
 
 def _share(text: str) -> float:
@@ -102,8 +127,10 @@ def _share(text: str) -> float:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from jaxvis.compile_cache import use_compile_cache, use_compile_cache_if_asked
     from jaxvis.report import Options, write_report
 
+    use_compile_cache() if options.cache else use_compile_cache_if_asked()
     demo = files("jaxvis") / "data"
     images = options.images or [str(demo / f"goose_{number}.png") for number in range(1, 5)]
     weights = options.weights or ("imagenet" if options.images else "demo")
@@ -112,7 +139,8 @@ def _report(options: argparse.Namespace) -> int:
         class_name = "goose"
     wanted = Options(
         weights=weights, class_name=class_name, layer=options.layer,
-        labels=_read_labels(options.labels), resample=options.resample,
+        labels=_read_labels(options.labels), precision=options.precision,
+        resample=options.resample,
         colormap=options.colormap, alpha=options.alpha,
     )  # fmt: skip
     with _Progress(options.quiet or options.json) as step:
@@ -161,6 +189,35 @@ def _read_labels(file: str | None) -> list[str] | None:
     if not names:
         raise ValueError(f"--labels {file}: no names; wanted one a line")
     return names
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from jaxvis.download import fetch
+
+    path = fetch(options.name, file=options.file, progress=sys.stderr.isatty())
+    print(f"{options.name}: verified, at {path}")
+    return DONE
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from jaxvis.download import SOURCES, inventory
+    from jaxvis.keras_h5 import weights_file
+    from jaxvis.weights_cache import cache_folder, keras_folder
+
+    demo = weights_file("demo")
+    print(f"demo: {demo}, {demo.stat().st_size:,} bytes, part of jaxvis")
+    entries = inventory()
+    for entry in entries:
+        name = f"{entry.name}: " if entry.name else ""
+        print(f"{name}{entry.path}, {entry.size:,} bytes, {entry.state}")
+        owner = (
+            "belongs to Keras" if entry.path.parent == keras_folder() else "to remove: delete it"
+        )
+        print(f"    {owner}")
+    for name in sorted(SOURCES.keys() - {entry.name for entry in entries}):
+        print(f"{name}: not here; jaxvis fetch {name} fetches {SOURCES[name].size:,} bytes")
+    print(f"cache: {cache_folder()}")
+    return DONE
 
 
 def _summary(options: argparse.Namespace) -> int:

@@ -38,18 +38,32 @@ class Compiled(Generic[P, R]):
         """Run the function, compiling it when its arguments are of a new kind."""
         return self._run(*_partition(args, kwargs))
 
-    def compile(self, *args: P.args, **kwargs: P.kwargs) -> Callable[P, R]:
-        """Compile for arguments of this kind without running; the result takes only such."""
+    def compile(self, *args: P.args, **kwargs: P.kwargs) -> "Executable[P, R]":
+        """Compile for arguments of this kind without running."""
         key, arrays = _partition(args, kwargs)
-        executable = self._run.lower(key, arrays).compile()
+        return Executable(key, self._run.lower(key, arrays).compile())
 
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            new_key, arrays = _partition(args, kwargs)
-            if new_key != key:
-                raise TypeError("the arguments are not of the kind that this was compiled for")
-            return executable(arrays)
 
-        return run
+class Executable(Generic[P, R]):
+    """A function compiled ahead of time, for arguments of one kind and shape."""
+
+    def __init__(self, key: tuple, executable: jax.stages.Compiled) -> None:
+        self._key, self._executable = key, executable
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run it; raise TypeError for arguments of another kind or shape."""
+        key, arrays = _partition(args, kwargs)
+        if key != self._key:
+            raise TypeError("the arguments are not of the kind that this was compiled for")
+        return self._executable(arrays)
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Memory that a run takes beside its arguments and results, as the compiler plans it."""
+        plan = self._executable.memory_analysis()
+        if plan is None:
+            raise NotImplementedError("the compiler for this device does not tell its memory")
+        return plan.temp_size_in_bytes
 
 
 def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
@@ -61,4 +75,4 @@ def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
 
 
 def _is_array(leaf: object) -> bool:
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic)
+    return isinstance(leaf, jax.Array | np.ndarray)

@@ -84,6 +84,19 @@ def compile_explain(
     return compiled
 
 
+def planned_bytes(
+    model: Any,
+    x: Float[AnyArray, "n height width channels"],
+    classes: ArrayLike | None = None,
+    *,
+    layer: str = "block5_conv3",
+    rules: Mapping[str, Rule] = RULES,
+    score: Score | None = None,
+) -> int:
+    """Return the bytes that `explain` takes beside weights, images and maps, without running it."""
+    return _explain.compile(*_arguments(model, x, classes, layer, rules, score)).temporary_bytes
+
+
 def _arguments(
     model: Any,
     x: AnyArray,

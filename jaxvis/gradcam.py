@@ -77,6 +77,8 @@ def class_activation_map(
     activation: Float[Array, "n h w c"], gradient: Float[Array, "n h w c"]
 ) -> Float[Array, "n h w"]:
     """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over height and width."""
+    if activation.dtype.itemsize < 4:  # half precision adds up badly
+        activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
     weights = jnp.mean(gradient, axis=(1, 2), keepdims=True)
     cam = jnp.sum(weights * activation, axis=-1)
     return jnp.maximum(cam, jnp.zeros((), cam.dtype))

@@ -7,29 +7,30 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
-import jax
 import numpy as np
-from flax import nnx
 from jax.typing import DTypeLike
 
-from jaxvis.errors import WeightsError, WeightsLayoutError, WeightsMismatchError
-from jaxvis.guarded_h5 import check_storage, open_h5, read, text_attribute
-from jaxvis.keras_layout import find_datasets
-from jaxvis.layers import Architecture, architecture, layer_shapes
+from jaxvis.download import SOURCES, fetch
+from jaxvis.errors import WeightsError, WeightsMismatchError
+from jaxvis.layers import Architecture, layer_shapes
+from jaxvis.plan_apart import plan_apart
+from jaxvis.raw_arrays import CONFIG, Plan, checksum, read_arrays
 from jaxvis.vgg16 import VGG16
 
-Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
-ROLES = ("kernel", "bias")
-CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
+if TYPE_CHECKING:
+    import h5py
+
+Arrays = dict[str, np.ndarray]
+DEMO = "demo"
 
 
 def load_vgg16(
     weights: str | os.PathLike[str] = "demo",
     *,
     labels: Sequence[str] | None = None,
+    top: bool | None = None,
     precision: str | None = None,
     param_dtype: DTypeLike = np.float32,
 ) -> VGG16:
@@ -40,103 +41,69 @@ def load_vgg16(
     else it is; `labels` names the classes of a network that was trained on others.
 
     Args:
-        weights: "demo", the small network in the package; "imagenet", Keras's own file, fetched
-            on first use; or the path of a file, float32 or float16, which is only read.
+        weights: "demo", the small network in the package; "imagenet" or "imagenet-notop", Keras's
+            own files, fetched on first use; or the path of a file, float32 or float16, which is
+            only read.
         labels: one name per class; default those in the file, or ImageNet's for 1000 classes.
+        top: False for a file without classifier; default what the file or its name says.
         precision, param_dtype: as in `VGG16`.
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
     """
+    if weights == "imagenet-notop" and top is None:
+        top = False
     file = weights_file(weights)
-    with open_h5(file) as opened:
-        arch, stored_labels, _ = _config(file, opened)
-        if labels is None:
-            labels = stored_labels
-        elif CONFIG in opened.attrs and len(labels) != arch.classes:
-            raise WeightsMismatchError(
-                file, f"has {arch.classes} classes, but labels= gives {len(labels)} names"
-            )
-        else:
-            arch = arch._replace(classes=len(labels))
-        shapes = [shape for shape in layer_shapes(arch) if shape.kernel_shape is not None]
-        found = find_datasets(file, opened, shapes)
-        for shape in shapes:
-            for role, data in zip(ROLES, found[shape.name], strict=True):
-                wanted = shape.kernel_shape if role == "kernel" else shape.bias_shape
-                check_storage(file, f"{shape.name}/{role}", data, wanted or ())
-        arrays = {
-            shape.name: _read_layer(file, shape.name, found[shape.name], param_dtype)
-            for shape in shapes
-        }
-    return _build(arch, labels, precision, arrays)
+    plan = _plan(weights, file, classes=None if labels is None else len(labels), top=top)
+    arrays = read_arrays(file, plan.places, plan.checksums)
+    for name in list(arrays):
+        values = arrays[name].reshape(-1)
+        if name.endswith("/kernel") and not (values[:1000].any() or values.any()):
+            warnings.warn(f"{file}: {name} is zero everywhere", stacklevel=2)
+        arrays[name] = arrays[name].astype(param_dtype, copy=False)
+    return _build(plan.architecture, plan.labels if labels is None else labels, precision, arrays)
 
 
 def weights_file(weights: str | os.PathLike[str]) -> Path:
-    """Return the path behind "demo" or "imagenet"; anything else is a path already."""
-    if weights == "demo":
+    """Return the path behind "demo" or a known name, fetched; anything else is a path already."""
+    if weights == DEMO:
         return Path(str(files("jaxvis") / "data" / "demo.h5"))
-    if weights == "imagenet":
-        raise WeightsError("imagenet", "fetching is not there yet", do="pass the path of the file")
+    if weights in SOURCES:
+        return fetch(str(weights))
     return Path(weights).expanduser()
+
+
+def _plan(
+    weights: str | os.PathLike[str], file: Path, *, classes: int | None = None,
+    top: bool | None = None,
+) -> Plan:  # fmt: skip
+    """Parse a file whose hash is known, or that came with the package, here; others apart."""
+    if weights in (DEMO, *SOURCES):
+        from jaxvis.keras_plan import make_plan
+
+        return make_plan(file, classes=classes, top=top)
+    return plan_apart(file, classes=classes, top=top)
 
 
 def facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what `save_vgg16` was told to keep with the weights; {} for other files.
 
     Raises:
-        WeightsError: no such file, or no HDF5 file.
+        WeightsError: as `load_vgg16`.
     """
-    file = weights_file(path)
-    with open_h5(file) as opened:
-        return _config(file, opened)[2]
-
-
-def _config(
-    file: Path, opened: h5py.File
-) -> tuple[Architecture, tuple[str, ...] | None, dict[str, Any]]:
-    """Architecture, labels and facts in the file's attribute, or those of the ImageNet network."""
-    text = text_attribute(file, opened, CONFIG)
-    if text is None:
-        return architecture(), None, {}
-    try:
-        config = json.loads("".join(text))
-        arch = architecture(**config["architecture"])
-        labels = config["labels"]
-        if labels is not None:
-            labels = tuple(str(name) for name in labels)
-            if len(labels) != arch.classes:
-                raise ValueError(f"{len(labels)} labels for {arch.classes} classes")
-        return arch, labels, dict(config["facts"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise WeightsLayoutError(
-            file, f"attribute {CONFIG!r} does not describe a VGG16 ({error!r})",
-            do="write the file with jaxvis.save_vgg16",
-        ) from error  # fmt: skip
-
-
-def _read_layer(
-    file: Path, name: str, data: tuple[h5py.Dataset, ...], dtype: DTypeLike
-) -> tuple[np.ndarray, np.ndarray]:
-    kernel, bias = (
-        read(file, f"{name}/{role}", array).astype(dtype, copy=False)
-        for role, array in zip(ROLES, data, strict=True)
-    )
-    if not kernel.any():
-        warnings.warn(f"{file}: {name}/kernel is zero everywhere", stacklevel=4)
-    return kernel, bias
+    return _plan(path, weights_file(path)).facts
 
 
 def _build(
     arch: Architecture, labels: Sequence[str] | None, precision: str | None, arrays: Arrays
 ) -> VGG16:
-    """Put arrays, which are used up, into a VGG16 that was never allocated."""
-    model = nnx.eval_shape(lambda: VGG16(**arch._asdict(), labels=labels, precision=precision))
-    while arrays:
-        name, (kernel, bias) = arrays.popitem()
-        part = getattr(model, name)
-        part.kernel, part.bias = nnx.Param(jax.device_put(kernel)), nnx.Param(jax.device_put(bias))
-    return model
+    """Put the arrays, named "fc1/kernel" and so on, into a VGG16."""
+    layers = dict.fromkeys(name.split("/")[0] for name in arrays)
+    weights = {name: (arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) for name in layers}
+    dtype = next(iter(arrays.values())).dtype
+    return VGG16(
+        **arch._asdict(), labels=labels, precision=precision, param_dtype=dtype, weights=weights
+    )
 
 
 def save_vgg16(
@@ -149,44 +116,74 @@ def save_vgg16(
     """Write a VGG16 in the Keras 1/2 layout, whole or not at all.
 
     Args:
-        model: the network; its architecture and labels go into an attribute.
+        model: the network; an attribute holds its architecture, its labels and a CRC-32 per array.
         path: the file to write or replace.
         dtype: float32, or float16 for half the size.
         facts: more to keep with the weights, as JSON: how they were trained, say.
 
     Raises:
-        WeightsError: another dtype, or a folder that cannot be written to.
+        WeightsError: another dtype, values that it cannot hold, or a folder that cannot be written.
     """
+    import h5py
+
     target = Path(path).expanduser()
     if np.dtype(dtype) not in (np.float16, np.float32):
-        raise WeightsError(target, f"dtype {np.dtype(dtype)}; wanted float32 or float16")
-    shapes = layer_shapes(model.architecture)
-    config = {
-        "architecture": model.architecture._asdict(),
-        "labels": model.labels,
-        "facts": dict(facts or {}),
-    }
+        raise WeightsError(
+            target, f"cannot be saved as {np.dtype(dtype)}, wanted float32 or float16",
+            do="pass dtype=np.float32",
+        )  # fmt: skip
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     except OSError as error:
-        raise WeightsError(target, f"cannot be written: {error.strerror}") from error
+        raise _unwritable(target, error) from error
     try:
         with h5py.File(temporary, "w") as file:
-            file.attrs["layer_names"] = [shape.name.encode() for shape in shapes]
+            config = {
+                "architecture": model.architecture._asdict(),
+                "labels": model.labels,
+                "facts": dict(facts or {}),
+                "crc32": _write_layers(file, target, model, dtype),
+            }
             file.attrs[CONFIG] = json.dumps(config)
-            for shape in shapes:
-                group = file.create_group(shape.name)
-                names = [f"{shape.name}_W_1:0", f"{shape.name}_b_1:0"]
-                if shape.kernel_shape is None:
-                    group.attrs["weight_names"] = np.array([], "S1")
-                    continue
-                group.attrs["weight_names"] = [name.encode() for name in names]
-                part = getattr(model, shape.name)
-                for name, value in zip(names, (part.kernel, part.bias), strict=True):
-                    group.create_dataset(name, data=np.asarray(value[...], dtype))
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise _unwritable(target, error) from error
         raise
+
+
+def _unwritable(target: Path, error: OSError) -> WeightsError:
+    return WeightsError(
+        target, f"cannot be written: {error.strerror or error}", do="choose another folder"
+    )
+
+
+def _write_layers(
+    file: "h5py.File", target: Path, model: VGG16, dtype: DTypeLike
+) -> dict[str, int]:
+    """Write all layers as Keras does; return the CRC-32 of each array."""
+    shapes = layer_shapes(model.architecture)
+    file.attrs["layer_names"] = np.array([shape.name for shape in shapes], "S")
+    checksums = {}
+    for shape in shapes:
+        group = file.create_group(shape.name)
+        if shape.kernel_shape is None:
+            group.attrs["weight_names"] = np.array([], "S1")
+            continue
+        names = {"kernel": f"{shape.name}_W_1:0", "bias": f"{shape.name}_b_1:0"}
+        group.attrs["weight_names"] = np.array(list(names.values()), "S")
+        for role, name in names.items():
+            array = f"{shape.name}/{role}"
+            with np.errstate(over="ignore"):
+                values = np.asarray(getattr(getattr(model, shape.name), role)[...]).astype(dtype)
+            if not np.isfinite(values).all():
+                raise WeightsMismatchError(
+                    target, f"has NaN, infinity or values too large for {values.dtype}",
+                    array=array, do="save finite numbers, as float32",
+                )  # fmt: skip
+            group.create_dataset(name, data=values)
+            checksums[array] = checksum(values)
+    return checksums

@@ -48,9 +48,16 @@ def _listed(file: Path, root: h5py.Group, names: list[str], shapes: Sequence[Lay
         group = child(file, root, name, dataset=False)
         weights = text_attribute(file, group, "weight_names")
         if weights is None:
-            raise WeightsLayoutError(file, "no attribute 'weight_names'", array=name)
+            raise WeightsLayoutError(
+                file, "no attribute 'weight_names'", array=name,
+                do="save the weights again with Keras",
+            )  # fmt: skip
         if name in found or len(set(weights)) != len(weights):
-            raise WeightsLayoutError(file, "listed twice", array=name)
+            what = "the layer" if name in found else f"an array of {_some(weights)}"
+            raise WeightsLayoutError(
+                file, f"{what} is listed twice; wanted each once", array=name,
+                do="save the weights again with Keras",
+            )  # fmt: skip
         found[name] = weights
     wanted = [shape.name for shape in shapes]
     with_weights = [name for name, weights in found.items() if weights]
@@ -67,13 +74,15 @@ def _check_order(file: Path, name: str, weights: list[str]) -> None:
     """Arrays go by order, but a name that says it is the other one is not to be trusted."""
     if len(weights) != 2:
         raise WeightsLayoutError(
-            file, f"found {len(weights)} arrays {weights}, wanted a kernel and a bias", array=name
-        )
+            file, f"found {len(weights)} arrays ({_some(weights)}), wanted a kernel and a bias",
+            array=name, do="save the weights again with Keras",
+        )  # fmt: skip
     leaves = [weight.rsplit("/", 1)[-1].removeprefix(f"{name}_") for weight in weights]
     if leaves[0].startswith(("bias", "b_", "b:")) or leaves[1].startswith(("kernel", "W")):
         raise WeightsLayoutError(
-            file, f"'weight_names' are {weights}; wanted the kernel first", array=name
-        )
+            file, f"'weight_names' are {_some(weights)}; wanted the kernel first", array=name,
+            do="save the weights again with Keras",
+        )  # fmt: skip
 
 
 def _check_names(file: Path, found: list[str], wanted: list[str]) -> None:
@@ -81,25 +90,36 @@ def _check_names(file: Path, found: list[str], wanted: list[str]) -> None:
         return
     missing = [name for name in wanted if name not in found]
     extra = [name for name in found if name not in wanted]
-    parts = [f"missing {', '.join(missing)}"] if missing else []
-    parts += [f"not in VGG16: {', '.join(extra[:5])}{', ...' * (len(extra) > 5)}"] if extra else []
-    parts += ["layers in another order than VGG16's"] if not parts else []
-    looks = _looks_like(found)
+    parts = [f"missing {_some(missing)}"] if missing else []
+    parts += [f"not in the network: {_some(extra)}"] if extra else []
+    parts += [f"layers in another order: {_some(found)}"] if not parts else []
+    looks, do = _looks_like(found)
     raise WeightsLayoutError(
         file, "; ".join(parts) + (f"; this looks like {looks}" if looks else ""),
-        do="wanted the weights of Keras's VGG16 with its classifier",
+        do=_wanted(wanted) + do,
     )  # fmt: skip
 
 
-def _looks_like(names: list[str]) -> str:
-    """Name the network that a list of layers belongs to, where it is a common one."""
+def _some(names: list[str]) -> str:
+    """At most five names, none of them long: a file may have a thousand."""
+    return ", ".join(name[:40] for name in names[:5]) + ", ..." * (len(names) > 5)
+
+
+def _wanted(names: list[str]) -> str:
+    return f"wanted Keras's VGG16 {'with' if 'predictions' in names else 'without'} its classifier"
+
+
+def _looks_like(names: list[str]) -> tuple[str, str]:
+    """Name the network that a list of layers belongs to, where it is a common one, and the cure."""
     if "block5_conv4" in names:
-        return "VGG19"
+        return "VGG19", ""
     if any(name.startswith(("conv2_block", "res2a")) for name in names):
-        return "a ResNet"
+        return "a ResNet", ""
     if names and names[-1] == "block5_conv3":
-        return "VGG16 without its classifier ('notop')"
-    return ""
+        return "VGG16 without its classifier ('notop')", ": pass top=False, or the other file"
+    if names and names[-1] == "predictions" and "block5_conv3" in names:
+        return "VGG16 with its classifier", ": leave out top=False"
+    return "", ""
 
 
 def _numbered(file: Path, layers: h5py.Group, shapes: Sequence[LayerShape]) -> Pairs:
@@ -114,19 +134,25 @@ def _numbered(file: Path, layers: h5py.Group, shapes: Sequence[LayerShape]) -> P
         if not has(layers, path):
             raise WeightsLayoutError(
                 file, f"not in the file (wanted layers/{path})", array=shape.name,
-                do="wanted the weights of Keras's VGG16 with its classifier",
+                do=_wanted([shape.name for shape in shapes]),
             )  # fmt: skip
         group = child(file, layers, f"{path}/vars", dataset=False)
         given = text_attribute(file, group, "name")
         if given and given != [shape.name]:
             raise WeightsLayoutError(
                 file, f"layers/{path} is named {given[0]!r}, wanted {shape.name!r}",
-                array=shape.name,
+                array=shape.name, do="save the weights again with Keras",
             )  # fmt: skip
         found[shape.name] = tuple(child(file, group, str(role), dataset=True) for role in range(2))
         if has(group, "2"):
-            raise WeightsLayoutError(file, "more than kernel and bias", array=shape.name)
+            raise WeightsLayoutError(
+                file, "more than kernel and bias", array=shape.name, do="wanted Keras's VGG16"
+            )
     for stem, number in counts.items():
-        if has(layers, f"{stem}_{number}"):
-            raise WeightsLayoutError(file, f"an extra layer, layers/{stem}_{number}")
+        extra = f"{stem}_{number}" if number else stem
+        if has(layers, extra):
+            raise WeightsLayoutError(
+                file, f"an extra layer, layers/{extra}",
+                do=_wanted([shape.name for shape in shapes]),
+            )  # fmt: skip
     return found

@@ -15,7 +15,8 @@ import jax
 import numpy as np
 
 from jaxvis import figures, render
-from jaxvis.explain import Maps, compile_explain
+from jaxvis.batches import explain_batches
+from jaxvis.explain import Maps
 from jaxvis.gradcam import cut
 from jaxvis.images import find_images, load_images, preprocess
 from jaxvis.keras_h5 import load_vgg16
@@ -42,6 +43,7 @@ class Options(NamedTuple):
     class_name: str | None = None
     layer: str = "block5_conv3"
     labels: Sequence[str] | None = None
+    precision: str | None = None
     resample: str = "nearest"
     colormap: str = "jet"
     alpha: float = 0.5
@@ -125,47 +127,32 @@ def compute(
     seconds: dict[str, float] = {}
     with _timed(seconds, "load weights"):
         step("loading weights")
-        model = load_vgg16(options.weights, labels=options.labels)
+        model = load_vgg16(options.weights, labels=options.labels, precision=options.precision)
     size = model.architecture.size
     with _timed(seconds, "load images"):
         step("loading images")
         pictures = load_images(files, (size, size), resample=options.resample)
     wanted = None if options.class_name is None else model.class_index(options.class_name)
     cut(model, options.layer)
-    batches = _batches(preprocess(pictures))
-    with _timed(seconds, "compile"):
-        step("compiling")
-        run = compile_explain(model, batches[0], wanted, layer=options.layer)
-    parts = []
-    with _timed(seconds, "six maps"):
-        for number, batch in enumerate(batches, start=1):
-            step(f"six maps, {number} of {len(batches)}" if len(batches) > 1 else "six maps")
-            parts.append(jax.block_until_ready(run(model, batch, wanted)))
-    maps = _joined(parts, len(files))
+    step("compiling")
+    start, compiled = time.perf_counter(), 0.0
+
+    def batch_done(done: int, total: int) -> None:
+        nonlocal compiled
+        if done == 0:
+            compiled = time.perf_counter()
+        if done < total:
+            step(f"six maps, {done + 1} of {total}" if total > 1 else "six maps")
+
+    maps = explain_batches(
+        model, preprocess(pictures), wanted,
+        layer=options.layer, batch_size=min(BATCH, len(files)), step=batch_done,
+    )  # fmt: skip
+    seconds["compile"] = compiled - start
+    seconds["six maps"] = time.perf_counter() - compiled
     classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
     predictions = top_k(maps.logits, labels=model.labels)
     return Result(files, pictures, model, classes, predictions, maps, seconds, options)
-
-
-def _batches(x: np.ndarray) -> list[np.ndarray]:
-    """Batches of one size, so that one compilation serves; the last image is repeated to fill."""
-    size = min(len(x), BATCH)
-    x = np.concatenate([x, np.repeat(x[-1:], -len(x) % size, axis=0)])
-    return [x[start : start + size] for start in range(0, len(x), size)]
-
-
-def _joined(parts: Sequence[Maps], count: int) -> Maps:
-    """The maps of all batches, without those of the images that fill the last one."""
-
-    def join(arrays: Sequence[AnyArray]) -> np.ndarray:
-        return np.concatenate([np.asarray(array) for array in arrays])[:count]
-
-    rules = parts[0].saliency  # in their order; a pytree operation would sort the names
-    return Maps(
-        join([part.logits for part in parts]),
-        {rule: join([part.saliency[rule] for part in parts]) for rule in rules},
-        {rule: join([part.grad_cam[rule] for part in parts]) for rule in rules},
-    )
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:

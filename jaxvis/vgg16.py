@@ -27,6 +27,7 @@ from jaxvis.pooling import max_pool
 from jaxvis.relu import AnyArray, Relu
 
 Part = Callable[..., Float[Array, "n ..."]]
+PRECISIONS = ("default", "high", "highest", "bfloat16")
 Weights = Mapping[str, tuple[AnyArray, AnyArray]]
 
 
@@ -43,8 +44,9 @@ class VGG16(nnx.Module):
         size: height and width of the input in pixels.
         top: whether there is a classifier behind block5_pool; without one `cut` still works.
         labels: a name for every class; the ImageNet names where there are 1000 classes.
-        precision: of every product, as in `jax.lax.dot_general`; None is JAX's default, which on
-            a GPU is TF32 and on a TPU bfloat16.
+        precision: of every product. "default" (or None) is JAX's own, which on a GPU is TF32 and
+            on a TPU bfloat16; "highest" is float32 everywhere; "bfloat16" makes weights and
+            activations bfloat16 too, while inputs, logits and gradients stay as they came.
         param_dtype: dtype of the weights.
         weights: kernel and bias of every layer by name, as NumPy or JAX arrays of `param_dtype`.
         seed: of the initial weights, where none are given.
@@ -76,6 +78,10 @@ class VGG16(nnx.Module):
         if labels is not None and len(labels) != classes:
             raise ValueError(f"labels has {len(labels)} names; wanted {classes}, one per class")
         self.labels = None if labels is None else tuple(labels)
+        if precision not in (None, *PRECISIONS):
+            raise ValueError(
+                f"precision is {precision!r}; wanted one of {', '.join(map(repr, PRECISIONS))}"
+            )
         if weights is None:
             weights = he_normal(self.architecture, seed, param_dtype)
         for layer in layer_shapes(self.architecture):
@@ -120,7 +126,8 @@ class VGG16(nnx.Module):
                 "the model has no classifier (no top), so there are no logits; wanted weights with "
                 'one, or use the part before it: body, _ = model.cut("block5_pool")'
             )
-        y = jnp.asarray(x)
+        dtype = jax.tree.leaves(self)[0].dtype
+        y = jnp.asarray(x, dtype)
         for name, kind, _ in LAYERS[start:end]:
             if kind == "MaxPooling2D":
                 y = max_pool(y)
@@ -130,6 +137,8 @@ class VGG16(nnx.Module):
                 y = getattr(self, name)(y)
                 if name != "predictions":
                     y = relu(y)
+        if end == len(LAYERS) and dtype == jnp.bfloat16:
+            y = y.astype(jnp.float32)
         return y
 
     def _check_input(self, x: AnyArray) -> None:
@@ -171,7 +180,8 @@ def _with_weights(
 ) -> nnx.Module:
     """A convolution or dense layer that holds the given arrays; random ones are never made."""
     *window, fan_in, features = layer.kernel_shape or ()
-    options: dict[str, Any] = {"precision": precision, "param_dtype": dtype}
+    half = precision == "bfloat16"
+    options: dict[str, Any] = {"precision": None if half else precision, "param_dtype": dtype}
     create: Callable[..., nnx.Module]
     if layer.kind == "Conv2D":
         create = partial(nnx.Conv, fan_in, features, tuple(window), padding="SAME", **options)
@@ -187,7 +197,8 @@ def _with_weights(
                 f"weights[{layer.name!r}] has a {role} of shape {array.shape} and dtype "
                 f"{array.dtype}; wanted {shape} and {np.dtype(dtype)}"
             )
-        setattr(part, role, nnx.Param(jax.device_put(array)))
+        value = jnp.asarray(array, jnp.bfloat16) if half else jax.device_put(array)
+        setattr(part, role, nnx.Param(value))
     return part
 
 

@@ -5,23 +5,19 @@ in its new layout, as JSON.
 """
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
-
 import jax
-import numpy as np
-
-path, bits = Path(sys.argv[1]), int(sys.argv[2])
-jax.config.update("jax_enable_x64", bits == 64)
-
 import keras
+import numpy as np
 
 import jaxvis as jv
 from jaxvis import reference
+
+path, bits = Path(sys.argv[1]), int(sys.argv[2])
+jax.config.update("jax_enable_x64", bits == 64)
 
 keras.config.set_floatx(f"float{bits}")
 # Random initial values would take half a minute to compile, and are loaded over at once.

@@ -92,7 +92,8 @@ def test_other_layers_rules_and_pairs(narrow, pixels):
     for name, rule in rules.items():
         wanted = reference.grad_cam(weights, pixels, 3, rule, layer="block4_pool")
         assert relative_error(maps.grad_cam[name], wanted) < 1e-4
-        assert relative_error(maps.saliency[name], reference.saliency(weights, pixels, 3, rule)) < 1e-4
+        wanted = reference.saliency(weights, pixels, 3, rule)
+        assert relative_error(maps.saliency[name], wanted) < 1e-4
     with pytest.raises(ValueError, match="rules is empty; wanted at least one"):
         jv.explain(narrow, pixels, 3, rules={})
 
@@ -100,7 +101,7 @@ def test_other_layers_rules_and_pairs(narrow, pixels):
 def test_one_compilation_for_all_rules_and_classes(narrow, pixels):
     jv.explain(narrow, pixels, 3)
     before = _explain._run._cache_size()
-    jv.explain(narrow, pixels, 5, rules=dict(a=jv.GUIDED, b=jv.GUIDED, c=jv.Rule(True, False)))
+    jv.explain(narrow, pixels, 5, rules={"a": jv.GUIDED, "b": jv.GUIDED, "c": jv.Rule(True, False)})
     assert _explain._run._cache_size() == before
 
 

@@ -66,7 +66,7 @@ def test_odd_sizes_pool_as_keras_does(rng):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((64, 64, 3), np.float32), r"shape \(64, 64, 3\); wanted \(n, 64, 64, 3\): jv.pre"),
+        (np.zeros((64, 64, 3), np.float32), r"shape \(64, 64, 3\); wanted \(n, 64, 64, 3\): jv"),
         (np.zeros((1, 224, 224, 3), np.float32), r"shape \(1, 224, 224, 3\); wanted \(n, 64"),
         (np.zeros((1, 64, 64, 3), np.uint8), "dtype uint8; wanted the floats that jv.preprocess"),
     ],
@@ -92,8 +92,9 @@ def test_imagenet_names_come_with_1000_classes():
 
 def test_weights_are_he_normal_and_seeded():
     """Variance 2 / fan-in, to within five standard errors of a variance."""
-    first, again = VGG16(width=1 / 16, classes=7, size=64, seed=3), he_normal(
-        architecture(width=1 / 16, classes=7, size=64), 3, np.float32
+    first, again = (
+        VGG16(width=1 / 16, classes=7, size=64, seed=3),
+        he_normal(architecture(width=1 / 16, classes=7, size=64), 3, np.float32),
     )
     for name, (kernel, bias) in reference.weights_of(first).items():
         np.testing.assert_array_equal(kernel, again[name][0])

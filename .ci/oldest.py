@@ -1,0 +1,13 @@
+"""Print the lowest version of every dependency that pyproject.toml allows, as pip constraints."""
+
+import re
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+for requirement in wanted:
+    match = re.fullmatch(r"([A-Za-z0-9-]+)>=([0-9.]+)", requirement)
+    if match is None:
+        raise SystemExit(f"{requirement!r} has no lower bound of the form name>=version")
+    print(f"{match[1]}=={match[2]}")

@@ -1,0 +1,123 @@
+"""An unknown file's structure is parsed by HDF5 in a process of its own.
+
+A few changed bytes can crash the HDF5 library or keep it going round for ever, out of reach even of
+Ctrl-C (tests/test_fuzz_weights.py counts how often). So a child process parses and checks the
+structure, and says where the arrays are; this process reads them, without HDF5. That keeps a crash
+or a hang out of the user's session; it is no sandbox against code that takes over the child.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from jaxvis import errors
+from jaxvis.h5_file import AGAIN, check_whole
+from jaxvis.layers import Architecture
+from jaxvis.raw_arrays import Block, Plan, Stored
+
+TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python
+# Of the child, where the system can enforce it: seconds of processor time, bytes of address space.
+PROCESSOR, MEMORY = 10, 4 << 30
+
+# The package's own __init__ would import JAX, which takes seconds: a bare module stands in for it.
+CHILD = """
+import json, sys, types
+job = json.load(sys.stdin)
+sys.path[:] = job.pop("path")
+package = sys.modules["jaxvis"] = types.ModuleType("jaxvis")
+package.__path__ = [job.pop("package")]
+from jaxvis.plan_apart import answer
+print(json.dumps(answer(**job)))
+"""
+
+
+def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = None) -> Plan:
+    """Do what `keras_plan.make_plan` does, in a child process.
+
+    Raises:
+        WeightsError: as `make_plan`; or parsing crashed, or did not end within a minute.
+    """
+    check_whole(file)
+    if getattr(sys, "frozen", False) or not sys.executable:  # no Python to start: parse here
+        from jaxvis.keras_plan import make_plan
+
+        return make_plan(file, classes=classes, top=top)
+    reply = _ask({"file": str(file), "classes": classes, "top": top})
+    if "error" in reply:
+        kind = getattr(errors, reply.pop("error"))
+        raise kind(file, reply["problem"], array=reply["array"], do=reply["do"])
+    places = {
+        name: Stored(
+            tuple(shape), dtype, tuple(Block(tuple(start), *rest) for start, *rest in blocks),
+            None if chunk is None else tuple(chunk), tuple(filters),
+        )
+        for name, (shape, dtype, blocks, chunk, filters) in reply["places"].items()
+    }  # fmt: skip
+    labels = None if reply["labels"] is None else tuple(reply["labels"])
+    arch = Architecture(*reply["architecture"])
+    return Plan(arch, labels, reply["facts"], places, reply["checksums"])
+
+
+def _ask(job: dict[str, Any]) -> dict[str, Any]:
+    """Run the child on a job and return its answer."""
+    package = str(Path(__file__).parent)
+    # Plug-ins of HDF5 are code that a file can ask for; "::" forbids them.
+    env = {**os.environ, "HDF5_PLUGIN_PRELOAD": "::", "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", CHILD],
+            input=json.dumps({**job, "path": sys.path, "package": package}),
+            env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _endless(job["file"], TIMEOUT) from None
+    if done.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
+        raise _endless(job["file"], PROCESSOR)
+    if done.returncode < 0 or done.returncode > 255:  # POSIX: a signal; Windows: an NTSTATUS
+        raise errors.WeightsFileError(
+            job["file"], f"damaged: HDF5 crashed on it (exit status {done.returncode})", do=AGAIN
+        )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise errors.WeightsFileError(
+            job["file"], f"cannot be examined in a second Python process: {reason}",
+            do="see whether this Python can start others and import h5py",
+        )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def _endless(file: str, seconds: float) -> errors.WeightsFileError:
+    return errors.WeightsFileError(
+        file, f"damaged: HDF5 was still at it after {seconds:g} seconds", do=AGAIN
+    )
+
+
+def answer(file: str, classes: int | None, top: bool | None) -> dict[str, Any]:
+    """In the child: the plan, or the error, as JSON has it."""
+    _limit()
+    from jaxvis.keras_plan import make_plan
+
+    try:
+        return make_plan(Path(file), classes=classes, top=top)._asdict()
+    except errors.WeightsError as error:
+        kind = type(error).__name__
+        return {"error": kind, "problem": error.problem, "array": error.array, "do": error.do}
+
+
+def _limit() -> None:
+    """Damage must not take the machine's memory or time; nor a crash leave a core file."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limits = {
+        resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: PROCESSOR, resource.RLIMIT_CORE: 0
+    }  # fmt: skip
+    for what, limit in limits.items():
+        hard = resource.getrlimit(what)[1]
+        if hard == resource.RLIM_INFINITY or limit <= hard:
+            resource.setrlimit(what, (limit, hard))

@@ -1,0 +1,237 @@
+"""The command as a user runs it: a process, its exit code, what it prints and what it leaves."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxvis as jv
+from jaxvis import figures
+from jaxvis.relu import RULES
+from jaxvis.report import Options, write_report
+
+LABELS = ["cat", "goose", "fish"]
+GOOD = ["report", "pictures", "--weights", "tiny.h5"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with two pictures and the weights of a tiny network for 32 x 32 images."""
+    folder = tmp_path_factory.mktemp("cli")
+    model = jv.VGG16(width=1 / 16, classes=3, size=32, labels=LABELS)
+    jv.save_vgg16(model, folder / "tiny.h5")
+    rng = np.random.Generator(np.random.PCG64(0))
+    (folder / "pictures").mkdir()
+    for name in ("a_1.png", "b_2.jpg"):
+        pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "pictures" / name)
+    (folder / "bad.png").write_text("no picture")
+    (folder / "bad.h5").write_text("<!DOCTYPE html>")
+    (folder / "file").write_text("")
+    return folder
+
+
+def jaxvis(place, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "jaxvis", *map(str, arguments)],
+        cwd=place, capture_output=True, text=True, check=False, **options,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(place):
+    done = jaxvis(place, "report", "pictures", "--class", "goose", "--weights", "tiny.h5")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_report_prints_where_it_is(report, place):
+    assert report.stderr == ""  # no progress unless stderr is a terminal
+    lines = report.stdout.splitlines()
+    assert lines[0].startswith("pictures/a_1.png: ")
+    assert lines[0].endswith("explained for goose (1)")
+    assert lines[-1] == "report: report/report.md"
+    names = sorted(path.name for path in (place / "report").iterdir())
+    kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
+    assert names == sorted(["comparison.png", "inputs.png", "maps.npz", "report.md", *kinds])
+    for name in names:
+        if name.endswith(".png"):
+            with Image.open(place / "report" / name) as picture:
+                assert min(picture.size) > 200
+
+
+def test_maps_are_those_of_the_library(report, place):
+    model = jv.load_vgg16(place / "tiny.h5")
+    images = jv.load_images(place / "pictures", (32, 32))
+    wanted = jv.explain(model, jv.preprocess(images), 1)
+    with np.load(place / "report" / "maps.npz") as maps:
+        np.testing.assert_array_equal(maps["images"], images)
+        assert maps["classes"].tolist() == [1, 1]
+        np.testing.assert_allclose(maps["logits"], wanted.logits, rtol=1e-5)
+        for rule in RULES:
+            found = maps[f"saliency_{rule}"], maps[f"grad_cam_{rule}"]
+            raw = wanted.saliency[rule], wanted.grad_cam[rule]
+            for array, want in zip(found, raw, strict=True):
+                np.testing.assert_allclose(array, want, rtol=1e-4, atol=1e-6)
+
+
+def test_page_shows_every_figure_and_the_table(report, place):
+    text = (place / "report" / "report.md").read_text()
+    for path in (place / "report").glob("*.png"):
+        assert f"]({path.name})" in text
+    row = "| a\\_1.png | goose (1) |"
+    for wanted in (row, "block5_conv3 (Conv2D)", "jaxlib", "Device: ", "Time: "):
+        assert wanted in text
+    assert text.index("### Vanilla") < text.index("### Rectified") < text.index("### Guided")
+
+
+def test_json_and_the_predicted_class(place):
+    done = jaxvis(
+        place, "report", "pictures/*", "--weights", "tiny.h5", "--out", "j", "--json",
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert done.stderr == ""
+    model = jv.load_vgg16(place / "tiny.h5")
+    x = jv.preprocess(jv.load_images(place / "pictures", (32, 32)))
+    predicted = np.argmax(model(x), axis=1)
+    assert [image["class"]["index"] for image in told["images"]] == predicted.tolist()
+    assert [image["top"][0]["index"] for image in told["images"]] == predicted.tolist()
+    assert len(told["figures"]) == 8
+    assert set(told["seconds"]) == {"load weights", "load images", "compile", "six maps", "draw"}
+
+
+def test_many_images_go_through_in_batches(place):
+    """Nine images: two batches of eight, the second one filled up."""
+    folder = place / "many"
+    folder.mkdir()
+    rng = np.random.Generator(np.random.PCG64(1))
+    for number in range(9):
+        pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"p{number}.png")
+    done = jaxvis(place, "report", "many", "--weights", "tiny.h5", "--out", "m", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    x = jv.preprocess(jv.load_images(folder, (32, 32)))
+    with np.load(place / "m" / "maps.npz") as maps:
+        wanted = jv.saliency(jv.load_vgg16(place / "tiny.h5"), x, rule=jv.GUIDED)
+        np.testing.assert_allclose(maps["saliency_guided"], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_progress_on_a_terminal_only(place):
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxvis", "report", "pictures", "--weights", "tiny.h5"],
+        cwd=place, stdout=subprocess.PIPE, stderr=child, check=True,
+    )  # fmt: skip
+    os.set_blocking(parent, False)  # nothing to read is a failure, not a wait
+    assert b"jaxvis: compiling" in os.read(parent, 100_000)
+    os.close(parent)
+    os.close(child)
+    assert b"compiling" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "the following arguments are required: COMMAND"),
+        (["report", "--alpha", "2"], 2, "'2' is no number from 0 to 1"),
+        ([*GOOD, "--class", "gose"], 2, "goose (1)"),
+        ([*GOOD, "--layer", "conv9"], 2, "no layer 'conv9'"),
+        ([*GOOD, "--layer", "fc1"], 2, "choose a convolution"),
+        ([*GOOD, "--colormap", "jett"], 2, "jet"),
+        ([*GOOD, "--labels", "no"], 2, "--labels no: cannot"),
+        ([*GOOD, "--labels", "file"], 2, "no names; wanted"),
+        (["report", "nowhere.png", "--weights", "tiny.h5"], 3, "nowhere.png: no such file"),
+        (["report", "bad.png", "--weights", "tiny.h5"], 3, "bad.png: "),
+        (["report", "pictures", "--weights", "nowhere.h5"], 4, "nowhere.h5: "),
+        (["report", "pictures", "--weights", "bad.h5"], 4, "bad.h5: "),
+        ([*GOOD, "--out", "file"], 5, "file: the report cannot"),
+        (["classes", "qqqqqq"], 2, "no class has a name like 'qqqqqq'"),
+    ],
+)
+def test_mistakes_get_a_message_and_a_code_but_no_traceback(place, arguments, code, message):
+    done = jaxvis(place, *arguments)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert "Warning" not in done.stderr
+
+
+def test_an_error_leaves_an_earlier_report_as_it_was(report, place):
+    before = {path: path.read_bytes() for path in (place / "report").iterdir()}
+    assert jaxvis(place, "report", "bad.png", "--weights", "tiny.h5").returncode == 3
+    assert {path: path.read_bytes() for path in (place / "report").iterdir()} == before
+
+
+def test_a_file_name_in_another_script_is_no_trouble(place):
+    (place / "雁.png").write_bytes((place / "pictures" / "a_1.png").read_bytes())
+    done = jaxvis(place, "report", "雁.png", "--weights", "tiny.h5", "--out", "u")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("雁.png: ")
+
+
+def test_fetch_and_weights_offline(place, tmp_path):
+    offline = os.environ | {
+        "JAXVIS_OFFLINE": "1", "JAXVIS_CACHE": str(tmp_path), "KERAS_HOME": str(tmp_path),
+    }  # fmt: skip
+    done = jaxvis(place, "fetch", "imagenet", env=offline)
+    assert done.returncode == 4
+    for wanted in (
+        "JAXVIS_OFFLINE",
+        "https://",
+        "553,467,096 bytes",
+        "64373286793e",
+        str(tmp_path),
+    ):
+        assert wanted in done.stderr
+    done = jaxvis(place, "fetch", "imagenet", "--file", "tiny.h5", env=offline)
+    assert done.returncode == 4
+    assert "tiny.h5: is not vgg16_weights_tf_dim_ordering_tf_kernels.h5" in done.stderr
+    done = jaxvis(place, "weights", env=offline)
+    assert "imagenet: not here; jaxvis fetch imagenet fetches 553,467,096 bytes" in done.stdout
+    (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels.h5").write_text("damaged")
+    done = jaxvis(place, "weights", env=offline)
+    assert "7 bytes, found 7 bytes, wanted 553,467,096" in done.stdout
+    assert "to remove: delete it" in done.stdout
+
+
+def test_summary_classes_and_version(place):
+    assert "Total params: 138,357,544 (527.79 MB)" in jaxvis(place, "summary").stdout
+    assert (
+        "predictions (Dense)         (None, 3)"
+        in jaxvis(place, "summary", "--weights", "tiny.h5").stdout
+    )
+    assert jaxvis(place, "classes", "goose").stdout.splitlines()[0] == "  99  n01855672  goose"
+    assert jaxvis(place, "classes", "--weights", "tiny.h5").stdout.split() == [
+        "0", "cat", "1", "goose", "2", "fish",
+    ]  # fmt: skip
+    assert jaxvis(place, "--version").stdout == f"jaxvis {jv.__version__}\n"
+
+
+def test_a_reader_that_stops_early_is_no_error(place):
+    done = subprocess.run(
+        f"'{sys.executable}' -m jaxvis classes | head -n 1", cwd=place, shell=True,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["0", "n01440764", "tench"]
+    assert done.stderr == ""
+
+
+def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_COMPARED", 1)
+    options = Options(weights=str(place / "tiny.h5"))
+    told = write_report(place / "pictures", tmp_path / "r", options)
+    names = [Path(figure).name for figure in told["figures"]]
+    assert {"comparison.png", "comparison_2.png"} <= set(names)
+    text = (tmp_path / "r" / "report.md").read_text()
+    assert text.index("(comparison.png)") < text.index("(comparison_2.png)")
