@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -28,6 +28,8 @@ from jaxvis.relu import AnyArray, Relu
 
 Part = Callable[..., Float[Array, "n ..."]]
 PRECISIONS = ("default", "high", "highest", "bfloat16")
+# In place of nnx.Rngs, whose keys take XLA a second to compile, where nothing random is drawn.
+NO_KEYS = SimpleNamespace(params=lambda: None)
 Weights = Mapping[str, tuple[AnyArray, AnyArray]]
 
 
@@ -179,15 +181,6 @@ def _with_weights(
     layer: LayerShape, weights: Weights, precision: str | None, dtype: DTypeLike
 ) -> nnx.Module:
     """A convolution or dense layer that holds the given arrays; random ones are never made."""
-    *window, fan_in, features = layer.kernel_shape or ()
-    half = precision == "bfloat16"
-    options: dict[str, Any] = {"precision": None if half else precision, "param_dtype": dtype}
-    create: Callable[..., nnx.Module]
-    if layer.kind == "Conv2D":
-        create = partial(nnx.Conv, fan_in, features, tuple(window), padding="SAME", **options)
-    else:
-        create = partial(nnx.Linear, fan_in, features, **options)
-    part = nnx.eval_shape(lambda: create(rngs=nnx.Rngs(0)))
     if layer.name not in weights:
         raise ValueError(f"weights has no {layer.name!r}; wanted its kernel and bias")
     shapes = zip(("kernel", "bias"), (layer.kernel_shape, layer.bias_shape), strict=True)
@@ -197,9 +190,22 @@ def _with_weights(
                 f"weights[{layer.name!r}] has a {role} of shape {array.shape} and dtype "
                 f"{array.dtype}; wanted {shape} and {np.dtype(dtype)}"
             )
-        value = jnp.asarray(array, jnp.bfloat16) if half else jax.device_put(array)
-        setattr(part, role, nnx.Param(value))
-    return part
+    half = precision == "bfloat16"
+    kernel, bias = (
+        jnp.asarray(array, jnp.bfloat16) if half else jax.device_put(array)
+        for array in weights[layer.name]
+    )
+    *window, fan_in, features = kernel.shape
+    options: dict[str, Any] = {
+        "precision": None if half else precision,
+        "param_dtype": kernel.dtype,
+        "kernel_init": lambda *_: kernel,
+        "bias_init": lambda *_: bias,
+        "rngs": NO_KEYS,
+    }
+    if layer.kind == "Conv2D":
+        return nnx.Conv(fan_in, features, tuple(window), padding="SAME", **options)
+    return nnx.Linear(fan_in, features, **options)
 
 
 def he_normal(arch: Architecture, seed: int, dtype: DTypeLike) -> Weights:

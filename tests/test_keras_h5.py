@@ -213,7 +213,7 @@ class TestFullSize:
     def test_memory(self, full):
         """Peak memory of loading is under 1.3 times the weights plus what JAX itself takes."""
         code = (
-            "import sys, resource, jax, jaxvis as jv; jv.load_vgg16; import h5py; jax.numpy.ones(1);"
+            "import sys, resource, jax, h5py, jaxvis as jv; jv.load_vgg16; jax.numpy.ones(1);"
             "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024;"
             "before = peak(); model = jv.load_vgg16(sys.argv[1]); print(peak() - before)"
         )
