@@ -1,16 +1,17 @@
 """What does VGG16 look at? Saliency maps and Grad-CAM in JAX, with every gradient rule in the open.
 
-    import jaxvis as jv
+import jaxvis as jv
 
-    model = jv.load_vgg16("demo")
-    x = jv.preprocess(jv.load_images(["goose_1.jpg"]))
-    maps = jv.explain(model, x, model.class_index("goose"))
-    maps.saliency["guided"], maps.grad_cam["vanilla"]
+model = jv.load_vgg16("demo")
+x = jv.preprocess(jv.load_images(["goose_1.jpg"]))
+maps = jv.explain(model, x, model.class_index("goose"))
+maps.saliency["guided"], maps.grad_cam["vanilla"]
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from jaxvis.batches import explain_batches as explain_batches
 from jaxvis.explain import Maps as Maps
 from jaxvis.explain import compile_explain as compile_explain
 from jaxvis.explain import explain as explain
@@ -41,15 +42,35 @@ from jaxvis.version import __version__ as __version__
 from jaxvis.vgg16 import VGG16 as VGG16
 
 if TYPE_CHECKING:
+    from jaxvis.compile_cache import use_compile_cache as use_compile_cache
+    from jaxvis.cutting import cut_at as cut_at
     from jaxvis.errors import WeightsError as WeightsError
+    from jaxvis.expose import count_relus as count_relus
+    from jaxvis.expose import expose_relu as expose_relu
+    from jaxvis.figures import figure_comparison as figure_comparison
+    from jaxvis.figures import figure_grad_cam as figure_grad_cam
+    from jaxvis.figures import figure_images as figure_images
+    from jaxvis.figures import figure_saliency as figure_saliency
     from jaxvis.keras_h5 import load_vgg16 as load_vgg16
     from jaxvis.keras_h5 import save_vgg16 as save_vgg16
+    from jaxvis.scenes import scene as scene
+    from jaxvis.scenes import two_objects as two_objects
 
-# What needs h5py is imported when it is first used, so that `import jaxvis` stays quick.
+# What many programs never use is imported when it is first used: `import jaxvis` stays quick.
 _LATER = {
     "WeightsError": "jaxvis.errors",
+    "count_relus": "jaxvis.expose",
+    "cut_at": "jaxvis.cutting",
+    "expose_relu": "jaxvis.expose",
+    "figure_comparison": "jaxvis.figures",
+    "figure_grad_cam": "jaxvis.figures",
+    "figure_images": "jaxvis.figures",
+    "figure_saliency": "jaxvis.figures",
     "load_vgg16": "jaxvis.keras_h5",
     "save_vgg16": "jaxvis.keras_h5",
+    "scene": "jaxvis.scenes",
+    "two_objects": "jaxvis.scenes",
+    "use_compile_cache": "jaxvis.compile_cache",
 }
 
 

@@ -20,7 +20,7 @@ def explain_batches(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str = "block5_conv3",
+    layer: str | int = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
     batch_size: int | Literal["auto"] = "auto",

@@ -56,9 +56,7 @@ def find(name: str) -> Path | None:
     return None
 
 
-def fetch(
-    name: str, *, file: str | os.PathLike[str] | None = None, progress: bool = True
-) -> Path:
+def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bool = True) -> Path:
     """Return a verified copy of a known file, downloaded if need be, or installed from `file`.
 
     Raises:

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.compiled import Compiled
-from jaxvis.gradcam import check_maps, class_activation_map, cut
+from jaxvis.gradcam import activation_of, check_maps, class_activation_map, cut
 from jaxvis.relu import RULES, AnyArray, Rule, relu_under
 from jaxvis.saliency import (
     Score,
@@ -40,7 +40,7 @@ def explain(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str = "block5_conv3",
+    layer: str | int = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
 ) -> Maps:
@@ -65,7 +65,7 @@ def compile_explain(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str = "block5_conv3",
+    layer: str | int = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
 ) -> Callable[[Any, Float[AnyArray, "n height width channels"], ArrayLike | None], Maps]:
@@ -89,7 +89,7 @@ def planned_bytes(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str = "block5_conv3",
+    layer: str | int = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
 ) -> int:
@@ -101,7 +101,7 @@ def _arguments(
     model: Any,
     x: AnyArray,
     classes: ArrayLike | None,
-    layer: str,
+    layer: str | int,
     rules: Mapping[str, Rule],
     score: Score | None,
 ) -> tuple:
@@ -116,7 +116,7 @@ def _checked(
     model: Any,
     x: AnyArray,
     classes: ArrayLike | None,
-    layer: str,
+    layer: str | int,
     rules: Mapping[str, Rule],
     score: Score | None,
 ) -> Maps:
@@ -132,7 +132,7 @@ def _checked(
 
 @Compiled
 def _explain(
-    model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str, rules: Rule,
+    model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str | int, rules: Rule,
     score: Score | None,
 ) -> tuple[Float[Array, "n classes"], list[Array], list[Array]]:  # fmt: skip
     check_floats(x)
@@ -140,13 +140,18 @@ def _explain(
 
     def under(rule: Rule) -> tuple[Array, Array, Array]:
         relu = relu_under(rule)
-        activation, pull_to_input = jax.vjp(lambda x: body(x, relu=relu), x)
+        at_cut, pull_to_input = jax.vjp(lambda x: body(x, relu=relu), x)
+        activation = activation_of(at_cut)
         check_maps(activation, layer)
-        logits, pull_to_cut = jax.vjp(lambda a: head(a, relu=relu), activation)
+        logits, pull_to_cut = jax.vjp(lambda at_cut: head(at_cut, relu=relu), at_cut)
         check_logits(logits, x.shape[0])
-        (at_cut,) = pull_to_cut(logit_cotangent(logits, targets, score))
-        (at_input,) = pull_to_input(at_cut)
-        return logits, largest_over_channels(at_input), class_activation_map(activation, at_cut)
+        (gradient,) = pull_to_cut(logit_cotangent(logits, targets, score))
+        (at_input,) = pull_to_input(gradient)
+        return (
+            logits,
+            largest_over_channels(at_input),
+            class_activation_map(activation, activation_of(gradient)),
+        )
 
     # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
     logits, saliency, cams = jax.vmap(under, out_axes=(None, 0, 0))(rules)

@@ -32,7 +32,7 @@ def grad_cam(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str = "block5_conv3",
+    layer: str | int = "block5_conv3",
     rule: Rule | Relu = VANILLA,
     score: Score | None = None,
 ) -> Float[Array, "n h w"]:
@@ -61,16 +61,17 @@ def grad_cam(
 
 @Compiled
 def _grad_cam(
-    model: Any, x: Array, targets: Array | None, layer: str, relu: Relu, score: Score | None
+    model: Any, x: Array, targets: Array | None, layer: str | int, relu: Relu, score: Score | None
 ) -> tuple[Float[Array, "n h w"], Float[Array, "n classes"]]:
     check_floats(x)
     body, head = cut(model, layer)
-    activation = body(x)
+    at_cut = body(x)
+    activation = activation_of(at_cut)
     check_maps(activation, layer)
-    logits, pull_back = jax.vjp(lambda activation: head(activation, relu=relu), activation)
+    logits, pull_back = jax.vjp(lambda at_cut: head(at_cut, relu=relu), at_cut)
     check_logits(logits, x.shape[0])
     (gradient,) = pull_back(logit_cotangent(logits, targets, score))
-    return class_activation_map(activation, gradient), logits
+    return class_activation_map(activation, activation_of(gradient)), logits
 
 
 def class_activation_map(
@@ -84,7 +85,7 @@ def class_activation_map(
     return jnp.maximum(cam, jnp.zeros((), cam.dtype))
 
 
-def cut(model: Any, layer: str) -> tuple[Part, Part]:
+def cut(model: Any, layer: str | int) -> tuple[Part, Part]:
     """Return the model's `(body, head)` around a layer; a pair is taken as cut already.
 
     Raises:
@@ -100,7 +101,12 @@ def cut(model: Any, layer: str) -> tuple[Part, Part]:
     )
 
 
-def check_maps(activation: Any, layer: str) -> None:
+def activation_of(at_cut: Any) -> Float[Array, "n h w c"]:
+    """Return the activation at a cut: all that a body returns, or its first leaf (see `AtCut`)."""
+    return jax.tree.leaves(at_cut)[0]
+
+
+def check_maps(activation: Any, layer: str | int) -> None:
     """Raise ValueError unless the activations behind the cut have height and width."""
     if activation.ndim != 4:
         raise ValueError(

@@ -87,9 +87,7 @@ def _step(file: Path, group: h5py.Group, step: str, name: str, wanted: type) -> 
         found = group.get(step, getclass=True) if kind == h5py.h5l.TYPE_HARD else None
         here = group[step] if found is wanted else None
     except H5_ERRORS as error:
-        raise WeightsFileError(
-            file, f"damaged: {error}", array=name, do=AGAIN
-        ) from error
+        raise WeightsFileError(file, f"damaged: {error}", array=name, do=AGAIN) from error
     if kind != h5py.h5l.TYPE_HARD:
         link = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "an external link"}
         raise WeightsLayoutError(
@@ -123,9 +121,7 @@ def text_attribute(file: Path, owner: h5py.Group, name: str) -> list[str] | None
     except H5_ERRORS as error:
         if isinstance(error, WeightsLayoutError):
             raise
-        raise WeightsFileError(
-            file, f"damaged: attribute {name!r}: {error}", do=AGAIN
-        ) from error
+        raise WeightsFileError(file, f"damaged: attribute {name!r}: {error}", do=AGAIN) from error
     if not pieces:
         return None
     texts: list[str] = []

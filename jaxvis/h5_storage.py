@@ -131,9 +131,7 @@ def _check_blocks(file: Path, array: str, stored: Stored) -> None:
 
 
 def _damaged(file: Path, array: str, error: Exception) -> WeightsFileError:
-    return WeightsFileError(
-        file, f"damaged: {error}", array=array, do="copy or download it again"
-    )
+    return WeightsFileError(file, f"damaged: {error}", array=array, do="copy or download it again")
 
 
 def _type_name(kind: h5py.h5t.TypeID) -> str:

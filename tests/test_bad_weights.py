@@ -520,9 +520,7 @@ def peak_memory(path: Path) -> tuple[str, float]:
 def wrong_shape(file: h5py.File) -> None:
     """3.9 GiB of zeros in a dataset of that size."""
     side, rows = 32_352, 1011
-    replace(
-        file, name=FC2, shape=(side, side), dtype="f4", chunks=(rows, side), compression="gzip"
-    )
+    replace(file, name=FC2, shape=(side, side), dtype="f4", chunks=(rows, side), compression="gzip")
     chunk = zlib.compress(bytes(rows * side * 4), 9)
     for row in range(0, side, rows):
         file[FC2].id.write_direct_chunk((row, 0), chunk)
@@ -546,9 +544,7 @@ def one_chunk(file: h5py.File) -> None:
     claim_units(file, 1024)
     for name, shape in ((FC2.replace("_W_", "_b_"), (1024,)), (FC3, (1024, 10))):
         replace(file, np.ones(shape, "f4"), name)
-    replace(
-        file, name=FC2, shape=(1024, 1024), dtype="f4", chunks=(1024, 1024), compression="gzip"
-    )
+    replace(file, name=FC2, shape=(1024, 1024), dtype="f4", chunks=(1024, 1024), compression="gzip")
     stream = zlib.compressobj(9)
     pieces = [stream.compress(bytes(1 << 24)) + stream.flush(zlib.Z_FULL_FLUSH) for _ in range(2)]
     file[FC2].id.write_direct_chunk((0, 0), pieces[0] + pieces[1] * 240)

@@ -1,0 +1,239 @@
+"""`cut_at`: any function, cut at one of its values into `(body, head)`, for Grad-CAM.
+
+Traced into a jaxpr, a function is a list of equations, so a cut is a place in that list. What is
+computed before it and used after it, besides the value itself, crosses the cut elsewhere (a skip
+connection), and goes along.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxvis import jaxprs
+from jaxvis.expose import FORMS, Function, check_forms, no_relus, run_steps
+from jaxvis.relu import Relu, Rule, relu_under
+from jaxvis.relu_sites import NO_RELUS, Replace, make_plan
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["activation", "carried"],
+    meta_fields=["arguments"],
+)
+@dataclass(frozen=True, eq=False)
+class AtCut:
+    """What crosses a cut: a pytree, whose first leaf is the activation.
+
+    Attributes:
+        activation: the value at which the function was cut, channels last.
+        carried: what else the head needs, such as the values of a skip connection.
+        arguments: types of the function's arguments, from which the head is traced.
+    """
+
+    activation: Float[Array, "n h w c"]
+    carried: tuple[Array, ...]
+    arguments: tuple
+
+
+class Cut(NamedTuple):
+    """Where to cut, and what counts as a ReLU."""
+
+    where: str | int
+    forms: tuple[str, ...]
+    channel_axis: int | None
+
+
+def cut_at(
+    f: Function,
+    where: str | int,
+    *,
+    forms: Sequence[str] = FORMS,
+    channel_axis: int | None = None,
+) -> tuple[Function, Function]:
+    """Cut f at a value into `(body, head)`, with `head(body(x)) == f(x)`, each taking `relu=`.
+
+    `body(*args)` returns an `AtCut`: its `activation`, and all else that the head needs.
+
+    Args:
+        f: any function that JAX can trace, as in `expose_relu`.
+        where: the name that `jax.ad_checkpoint.checkpoint_name` gave a value, or the number of a
+            convolution, from 0, or from -1 backwards: then the cut is behind the bias, the
+            normalisation and the ReLU that follow it directly.
+        forms: what counts as a ReLU, as in `expose_relu`.
+        channel_axis: the axis of the value's channels, which becomes the last one; None takes a
+            convolution's own, and the last axis of a named value.
+
+    Raises:
+        TypeError: f cannot be called, or where is neither a name nor a number.
+        ValueError: when called, if there is no such value, more than one of the name, or one
+            that only exists inside a loop or branch.
+    """
+    if not callable(f):
+        raise TypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
+    if isinstance(where, bool) or not isinstance(where, str | int):
+        raise TypeError(
+            f"where is {where!r}; wanted the name given with checkpoint_name, or the number of a "
+            "convolution"
+        )
+    cut = Cut(where, check_forms(forms), channel_axis)
+    return jax.tree_util.Partial(_body, f, cut), jax.tree_util.Partial(_head, f, cut)
+
+
+def _body(
+    f: Function, cut: Cut, *args: Any, relu: Relu | Rule = jax.nn.relu, **kwargs: Any
+) -> AtCut:
+    halves = _halves(f, cut, args, kwargs, relu)
+    environment = jaxprs.start(halves.jaxpr, halves.consts, halves.values)
+    run_steps(*halves.steps(None, halves.end), relu_under(relu), environment)
+    activation = jnp.moveaxis(environment[halves.variable], halves.channel_axis, -1)
+    leaves, tree = jax.tree.flatten((args, kwargs))
+    types = tuple(jax.typeof(leaf) if jaxprs.is_array(leaf) else leaf for leaf in leaves)
+    return AtCut(activation, tuple(environment[v] for v in halves.carried), (types, tree))
+
+
+def _head(f: Function, cut: Cut, at_cut: AtCut, *, relu: Relu | Rule = jax.nn.relu) -> Any:
+    leaves, tree = at_cut.arguments
+    args, kwargs = jax.tree.unflatten(tree, leaves)
+    halves = _halves(f, cut, args, kwargs, relu)
+    environment = dict(zip(halves.jaxpr.constvars, halves.consts, strict=True))
+    environment.update(zip(halves.carried, at_cut.carried, strict=True))
+    environment[halves.variable] = jnp.moveaxis(at_cut.activation, -1, halves.channel_axis)
+    run_steps(*halves.steps(halves.end, None), relu_under(relu), environment)
+    outputs = [jaxprs.read(environment, atom) for atom in halves.jaxpr.outvars]
+    return jax.tree.unflatten(halves.out_tree, outputs)
+
+
+class _Halves(NamedTuple):
+    """A function as a jaxpr that is cut behind equation `end - 1`."""
+
+    jaxpr: Any
+    consts: Sequence[Any]
+    values: list
+    out_tree: Any
+    plan: tuple
+    end: int
+    variable: Any
+    carried: tuple
+    channel_axis: int
+
+    def steps(self, start: int | None, end: int | None) -> tuple[Sequence[Any], tuple]:
+        return self.jaxpr.eqns[start:end], self.plan[start:end]
+
+
+def _halves(f: Function, cut: Cut, args: tuple, kwargs: dict, relu: Any) -> _Halves:
+    traced = jaxprs.trace(f, args, kwargs)
+    path = _find(traced.jaxpr, cut.where)
+    jaxpr, consts = jaxprs.inline(traced, path)
+    (position,) = _find(jaxpr, cut.where)
+    plan, found = make_plan(jaxpr, consts, cut.forms)
+    if relu is not jax.nn.relu and not found.relus:
+        warnings.warn(no_relus(found.left_alone), stacklevel=4)
+    axis = cut.channel_axis
+    if isinstance(cut.where, int):
+        axis = jaxprs.channel_axis(jaxpr.eqns[position]) if axis is None else axis
+        position = _follow(jaxpr, plan, position)
+    (variable,) = jaxpr.eqns[position].outvars
+    return _Halves(
+        jaxpr, consts, traced.values, traced.out_tree,
+        plan if relu is not jax.nn.relu else (None,) * len(plan),
+        position + 1, variable, _carried(jaxpr, position + 1, variable),
+        -1 if axis is None else axis,
+    )  # fmt: skip
+
+
+def _carried(jaxpr: Any, end: int, variable: Any) -> tuple:
+    """Variables that are known before equation `end` and used from there on, but for one."""
+    before = set(jaxpr.invars).union(*(eqn.outvars for eqn in jaxpr.eqns[:end])) - {variable}
+    used = [atom for eqn in jaxpr.eqns[end:] for atom in eqn.invars] + list(jaxpr.outvars)
+    crossing = [atom for atom in used if not jaxprs.is_literal(atom) and atom in before]
+    return tuple(dict.fromkeys(crossing))  # each once, in order
+
+
+def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
+    """Return the way to a value: an equation's number, in every jaxpr on the way down.
+
+    Raises:
+        ValueError: it is not there, not alone, or cannot be reached.
+    """
+    if isinstance(where, int):
+        convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
+        if not -len(convolutions) <= where < len(convolutions):
+            raise ValueError(
+                f"where is {where}, but the function has {len(convolutions)} convolutions; wanted "
+                f"a number from 0 to {len(convolutions) - 1}, or a name given with checkpoint_name"
+            )
+        visit = convolutions[where]
+    else:
+        named = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == "name"]
+        wanted = [v for v in named if v.eqn.params["name"] == where]
+        if len(wanted) != 1:
+            names = ", ".join(dict.fromkeys(v.eqn.params["name"] for v in named)) or "none"
+            convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
+            raise ValueError(
+                f"the function names {len(wanted)} values {where!r}; wanted one. Its names are: "
+                f"{names}. Give a value a name with jax.ad_checkpoint.checkpoint_name, or cut at "
+                f"the number of one of its {len(convolutions)} convolutions, from 0"
+            )
+        visit = wanted[0]
+    for holder in visit.holders:
+        if holder not in jaxprs.SAME_OPERANDS:
+            raise ValueError(
+                f"the value {where!r} lies inside the primitive {holder!r}, where it exists at "
+                "every step or not at all; wanted one outside of loops, branches and shard_map"
+            )
+    return visit.path
+
+
+CONVOLUTION = "conv_general_dilated"
+FOLLOWED = {
+    "add", "sub", "mul", "div", "convert_element_type", "reshape", "squeeze", "copy",
+    "relu", "relu6", "_where", "clip", *NO_RELUS,
+}  # fmt: skip
+
+
+def _follow(jaxpr: Any, plan: tuple, position: int) -> int:
+    """Return the last equation of a convolution's own bias, normalisation and ReLU.
+
+    Such equations alone use the value so far, and nothing else in them depends on the image.
+    """
+    images = _from_image(jaxpr, position)
+    (variable,) = jaxpr.eqns[position].outvars
+    wanted, best = variable.aval.shape, position
+    while True:
+        users = [i for i, eqn in enumerate(jaxpr.eqns) if _uses(eqn, variable)]
+        if len(users) != 1 or variable in jaxprs.variables(jaxpr.outvars):
+            return best
+        (position,) = users
+        eqn = jaxpr.eqns[position]
+        others = {v for v in jaxprs.variables(eqn.invars) if v.aval.dtype != bool} - {variable}
+        own = isinstance(plan[position], Replace) or not others & images
+        if not own or jaxprs.name_of(eqn) not in FOLLOWED or len(eqn.outvars) != 1:
+            return best
+        (variable,) = eqn.outvars
+        if variable.aval.shape == wanted:
+            best = position
+
+
+def _uses(eqn: Any, variable: Any) -> bool:
+    """Whether an equation uses a value, other than to compare it (the x > 0 of a ReLU)."""
+    compares = all(v.aval.dtype == bool for v in eqn.outvars)
+    return variable in jaxprs.variables(eqn.invars) and not compares
+
+
+def _from_image(jaxpr: Any, position: int) -> set:
+    """All values that depend on an argument on which a convolution's left operand depends."""
+    sources = set(jaxprs.variables(jaxpr.eqns[position].invars[:1]))
+    for eqn in reversed(jaxpr.eqns[:position]):
+        if sources.intersection(eqn.outvars):
+            sources.update(jaxprs.variables(eqn.invars))
+    depends = sources.intersection(jaxpr.invars)
+    for eqn in jaxpr.eqns:
+        if depends.intersection(jaxprs.variables(eqn.invars)):
+            depends.update(eqn.outvars)
+    return depends

@@ -1,0 +1,193 @@
+"""`expose_relu`: any JAX function, its code untouched, with every ReLU replaced by one's own.
+
+The function is traced into a jaxpr (`jaxprs.trace`), a plan says which of its equations are ReLUs
+(`relu_sites.make_plan`), and `run` runs it equation by equation with another ReLU in those places.
+"""
+
+import inspect
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxvis import jaxprs, reenter
+from jaxvis.relu import Relu, Rule, relu_under
+from jaxvis.relu_sites import FORMS, Enter, Replace, Site, make_plan
+
+Function = Callable[..., Any]
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["function"], meta_fields=["forms"])
+@dataclass(frozen=True, eq=False)
+class ExposedRelu:
+    """What `expose_relu` returns: the function, which now takes `relu=` and can be `cut`.
+
+    A pytree that holds the function, so that the weights of one that is a pytree (Flax NNX,
+    Equinox, `jax.tree_util.Partial`) are traced, and not frozen, when it is compiled as a model.
+    """
+
+    function: Function
+    forms: tuple[str, ...]
+
+    def __call__(self, *args: Any, relu: Relu | Rule = jax.nn.relu, **kwargs: Any) -> Any:
+        """Call the function with `relu` in the place of its ReLUs."""
+        if relu is jax.nn.relu:
+            return self.function(*args, **kwargs)
+        traced = jaxprs.trace(self.function, args, kwargs)
+        plan, found = make_plan(traced.jaxpr, traced.consts, self.forms)
+        if not found.relus:
+            warnings.warn(no_relus(found.left_alone), stacklevel=2)
+        environment = jaxprs.start(traced.jaxpr, traced.consts, traced.values)
+        run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment)
+        outputs = [jaxprs.read(environment, atom) for atom in traced.jaxpr.outvars]
+        return jax.tree.unflatten(traced.out_tree, outputs)
+
+    def cut(self, layer: str | int) -> tuple[Function, Function]:
+        """Cut the function at a value, as `cut_at` does, into `(body, head)`."""
+        from jaxvis.cutting import cut_at  # which itself runs exposed functions
+
+        return cut_at(self.function, layer, forms=self.forms)
+
+
+def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
+    """Return `g(*args, relu=jax.nn.relu, **kwargs)`: f with every ReLU replaced by `relu`.
+
+    With the default, g is f. Otherwise f is traced, as by `jax.jit`, at every call of g: nothing
+    is frozen, and f may use `relu` in jit, checkpoint, loops, branches and shard_map. A function
+    with a custom gradient that holds a ReLU (and is not one) is differentiated through its body.
+
+    Args:
+        f: any function that JAX can trace; arrays among its arguments, in pytrees too, are
+            traced, and all else is passed on as it is.
+        forms: what counts as a ReLU. "relu" is `jax.nn.relu`, under whatever name a library gives
+            it, or any function with a custom gradient that computes max(x, 0); "relu6" the lower
+            gate of `jax.nn.relu6`; "maximum", "where", "clip" and "product" are
+            `jnp.maximum(x, 0)`, `jnp.where(x > 0, x, 0)`, `jnp.clip(x, 0)` and `x * (x > 0)`, of
+            floats, in any order. Caps keep their gradient. leaky_relu, elu, gelu, silu and the
+            like are none, nor is a maximum that guards a square root: see `count_relus`.
+
+    The result takes as `relu` a ReLU function, a `Rule`, or a function of `(x, where)`, in which
+    `where` is the `Site` of that ReLU: its index, form and name stack.
+
+    Raises:
+        TypeError: f cannot be called.
+        ValueError: an unknown form.
+        NotImplementedError: when called, if a primitive that cannot be entered holds a ReLU.
+    """
+    if not callable(f):
+        raise TypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
+    return ExposedRelu(f, check_forms(forms))
+
+
+def check_forms(forms: Sequence[str]) -> tuple[str, ...]:
+    """Return the forms as a tuple; raise ValueError for one that is unknown."""
+    forms = (forms,) if isinstance(forms, str) else tuple(forms)
+    for form in forms:
+        if form not in FORMS:
+            raise ValueError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
+    return forms
+
+
+def run_steps(eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict) -> None:
+    """Run equations by their plan, writing the results into the environment."""
+    for eqn, step in zip(eqns, plan, strict=True):
+        values = [jaxprs.read(environment, atom) for atom in eqn.invars]
+        with jaxprs.at(eqn):
+            if isinstance(step, Replace):
+                outputs = [_replaced(step, relu, values)]
+            elif isinstance(step, Enter):
+                outputs = reenter.enter(eqn, _run_body, step.plans, relu, values)
+            else:
+                outputs = jaxprs.bind(eqn, values)
+        environment.update(zip(eqn.outvars, outputs, strict=True))
+
+
+def _run_body(body: jaxprs.Body, plan: tuple, relu: Relu, values: Sequence[Any]) -> list:
+    environment = jaxprs.start(body.jaxpr, body.consts, values)
+    run_steps(body.jaxpr.eqns, plan, relu, environment)
+    return [jaxprs.read(environment, atom) for atom in body.jaxpr.outvars]
+
+
+def _replaced(step: Replace, relu: Relu, values: list) -> Any:
+    x = values[step.operand]
+    function: Function = relu
+    y = function(x, step.site) if _takes_where(relu) else function(x)
+    if jnp.shape(y) != jnp.shape(x) or jnp.result_type(y) != jnp.result_type(x):
+        raise ValueError(
+            f"relu returned {jnp.result_type(y)}{list(jnp.shape(y))} for "
+            f"{jnp.result_type(x)}{list(jnp.shape(x))} ({step.site}); wanted the same shape and "
+            "dtype"
+        )
+    if step.cap is None and step.cap_operand is None:
+        return y
+    cap = jnp.asarray(step.cap if step.cap_operand is None else values[step.cap_operand], y.dtype)
+    return jnp.where(y >= cap, cap, y)  # no gradient at the cap itself, as in relu6 and clamp
+
+
+def _takes_where(relu: Relu) -> bool:
+    """Whether a ReLU must be given two arguments, or has one that is named `where`."""
+    try:
+        parameters = inspect.signature(relu).parameters.values()
+    except ValueError:  # built-in functions have no signature
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [p for p in parameters if p.kind in positional]
+    required = [p for p in places if p.default is inspect.Parameter.empty]
+    return len(required) == 2 or any(p.name == "where" for p in places[1:2])
+
+
+class ReluCount(NamedTuple):
+    """The ReLUs of a function, in the order in which they run, and what only looks like one.
+
+    One inside a loop counts once. In `left_alone`, `form` says what it is, and `index` how many
+    ReLUs come before it.
+    """
+
+    relus: tuple[Site, ...]
+    left_alone: tuple[Site, ...]
+
+    @property
+    def by_form(self) -> dict[str, int]:
+        """How many ReLUs there are of every form found."""
+        return dict(Counter(site.form for site in self.relus))
+
+    def __str__(self) -> str:
+        """A table of one line for each."""
+        rows = [(str(site.index), *_row(site)) for site in self.relus]
+        rows += [("left alone", *_row(site)) for site in self.left_alone]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([f"{len(self.relus)} ReLUs", *lines])
+
+
+def _row(site: Site) -> tuple[str, str, str]:
+    return site.form, f"{site.dtype}{list(site.shape)}", site.name_stack
+
+
+def count_relus(f: Function, *args: Any, forms: Sequence[str] = FORMS, **kwargs: Any) -> ReluCount:
+    """Return which ReLUs `expose_relu(f, forms=forms)` replaces for such arguments, and where.
+
+    Nothing is computed; `jax.ShapeDtypeStruct` will do for an array.
+
+    Raises:
+        TypeError, ValueError, NotImplementedError: as `expose_relu`.
+    """
+    exposed = f if isinstance(f, ExposedRelu) else expose_relu(f, forms=forms)
+    traced = jaxprs.trace(exposed.function, args, kwargs)
+    _, found = make_plan(traced.jaxpr, traced.consts, exposed.forms)
+    return ReluCount(tuple(found.relus), tuple(found.left_alone))
+
+
+def no_relus(left_alone: Sequence[Site]) -> str:
+    """Say that every rule will give the same map, and what there is instead of ReLUs."""
+    others = Counter(site.form for site in left_alone)
+    listed = ", ".join(f"{form} ({count})" for form, count in others.items()) or "nothing like one"
+    return (
+        "expose_relu found no ReLU in the function, so every rule gives the same gradient; it "
+        f"found {listed}: see count_relus(f, x)"
+    )

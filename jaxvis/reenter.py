@@ -1,0 +1,141 @@
+"""Run an equation that holds jaxprs again, with other functions in their place.
+
+Every such primitive is made anew through the public function that makes it, `jax.lax.scan` for a
+scan, so that this does not depend on how a release of JAX represents it.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxvis import jaxprs
+
+Function = Callable[..., Any]
+
+# What the public functions are given, besides functions and values.
+OPTIONS = (
+    "length", "reverse", "unroll", "cond_nconsts", "body_nconsts", "prevent_cse", "policy",
+    "mesh", "in_specs", "out_specs", "check_vma", "newly_manual_axes",
+)  # fmt: skip
+
+
+class _Key(NamedTuple):
+    """All that is no array: what is compiled for one equation is kept under it."""
+
+    primitive: str
+    jaxprs: tuple
+    options: tuple
+    counts: tuple[int, ...]
+    run: Function
+    plans: tuple
+    extra_tree: Any
+    extra_others: tuple
+
+
+def enter(eqn: Any, run: Function, plans: tuple, extra: Any, values: Sequence[Any]) -> list:
+    """Run an equation again, with `run(body, plan, extra, values)` in place of each of its jaxprs.
+
+    What JAX compiles on its own (a jit, a loop) stays so, and is kept for the next call.
+
+    Args:
+        run: a function that is always the same object, for its sake.
+        plans: something hashable for every body.
+        extra: a pytree; its arrays are traced, and its other leaves must be hashable.
+    """
+    if eqn.primitive.name in jaxprs.CALLS:
+        (body,) = jaxprs.bodies(eqn)
+        return run(body, plans[0], extra, values)
+    leaves, tree = jax.tree.flatten(extra)
+    key = _Key(
+        primitive=eqn.primitive.name,
+        jaxprs=jaxprs.inside(eqn) or (),
+        options=tuple((name, eqn.params[name]) for name in OPTIONS if name in eqn.params),
+        counts=jaxprs.scan_counts(eqn) if eqn.primitive.name == "scan" else (),
+        run=run,
+        plans=plans,
+        extra_tree=tree,
+        extra_others=tuple(None if jaxprs.is_array(leaf) else leaf for leaf in leaves),
+    )
+    arrays = [leaf if jaxprs.is_array(leaf) else None for leaf in leaves]
+    return _jitted(jaxprs.name_of(eqn), *_jit_options(eqn.params))(key, arrays, *values)
+
+
+def _jit_options(params: dict) -> tuple:
+    """Return numbers of donated values, and shardings of values and results, of a jit."""
+    donated = tuple(i for i, gone in enumerate(params.get("donated_invars", ())) if gone)
+    shardings = [
+        tuple(s if isinstance(s, jax.sharding.Sharding) else None for s in params.get(name, ()))
+        for name in ("in_shardings", "out_shardings")
+    ]
+    return donated, *(s if any(s) else None for s in shardings)
+
+
+@lru_cache
+def _jitted(name: str, donated: tuple, shardings: tuple | None, results: tuple | None) -> Function:
+    def call(key: _Key, arrays: list, *values: Any) -> list:
+        others = zip(arrays, key.extra_others, strict=True)
+        leaves = [array if other is None else other for array, other in others]
+        extra = jax.tree.unflatten(key.extra_tree, leaves)
+
+        def function(jaxpr: Any, plan: Any) -> Function:
+            body = jaxprs.Body(*jaxprs.open_jaxpr(jaxpr), ())
+            return lambda *values: key.run(body, plan, extra, values)
+
+        functions = [function(*pair) for pair in zip(key.jaxprs, key.plans, strict=True)]
+        return list(AGAIN[key.primitive](functions, dict(key.options), key.counts, values))
+
+    call.__name__ = name
+    options: dict[str, Any] = {}
+    if shardings is not None:
+        options["in_shardings"] = (None, *shardings)
+    if results is not None:
+        options["out_shardings"] = list(results)
+    donate = tuple(2 + i for i in donated)
+    return jax.jit(call, static_argnums=0, donate_argnums=donate, **options)
+
+
+def _jit(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    return functions[0](*values)
+
+
+def _checkpoint(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    return jax.checkpoint(functions[0], **options)(*values)
+
+
+def _cond(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    return jax.lax.switch(values[0], functions, *values[1:])
+
+
+def _shard_map(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    options["axis_names"] = options.pop("newly_manual_axes")
+    return jax.shard_map(lambda *values: tuple(functions[0](*values)), **options)(*values)
+
+
+def _while(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    first = options["cond_nconsts"]
+    both = first + options["body_nconsts"]
+    return jax.lax.while_loop(
+        lambda carry: functions[0](*values[:first], *carry)[0],
+        lambda carry: tuple(functions[1](*values[first:both], *carry)),
+        tuple(values[both:]),
+    )
+
+
+def _scan(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:
+    consts, carried = counts
+
+    def step(carry: tuple, scanned: tuple) -> tuple[tuple, tuple]:
+        outputs = tuple(functions[0](*values[:consts], *carry, *scanned))
+        return outputs[:carried], outputs[carried:]
+
+    first, rest = tuple(values[consts : consts + carried]), tuple(values[consts + carried :])
+    carry, stacked = jax.lax.scan(step, first, rest, **options)
+    return *carry, *stacked
+
+
+AGAIN: dict[str, Callable[[list, dict, tuple, tuple], Sequence[Any]]] = {
+    "jit": _jit, "pjit": _jit, "remat2": _checkpoint, "checkpoint": _checkpoint, "cond": _cond,
+    "scan": _scan, "while": _while, "shard_map": _shard_map,
+}  # fmt: skip

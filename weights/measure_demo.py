@@ -1,0 +1,126 @@
+"""Measure the demo model on scenes that training never saw: `python weights/measure_demo.py`.
+
+Top-1 accuracy per class; how often the maximum of each map falls within 15 px of the object (the
+pointing game of Zhang et al. 2016); and, with two objects, how often within 15 px of the one that
+was asked for.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from itertools import islice
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float
+
+import jaxvis as jv
+from jaxvis.scenes import CLASSES, HELD_OUT_SEEDS, SIZE, held_out, scene, two_objects
+
+TOLERANCE = 15  # pixels
+BATCH = 20
+
+
+def accuracy(model: jv.VGG16, count: int) -> np.ndarray:
+    """Right answers and scenes per class, (classes, 2), on the first `count` held-out scenes."""
+    table = np.zeros((len(CLASSES), 2), int)
+    logits = jax.jit(model.__call__)
+    for pairs in _batches(held_out(count)):
+        images = np.stack([scene(seed, name).image for seed, name in pairs])
+        answers = np.asarray(logits(jv.preprocess(images))).argmax(axis=1)
+        for (_, name), answer in zip(pairs, answers, strict=True):
+            wanted = model.class_index(name)
+            table[wanted] += (int(answer == wanted), 1)
+    return table
+
+
+def pointing(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
+    """For every map: does it point at the object? is it zero everywhere? (count, 2)."""
+    table: dict[str, list] = {}
+    for pairs in _batches(held_out(count)):
+        scenes = [scene(seed, name) for seed, name in pairs]
+        wanted = np.array([model.class_index(name) for _, name in pairs])
+        maps = _maps(model, np.stack([drawn.image for drawn in scenes]), wanted)
+        for title, values in maps.items():
+            hits = [points_at(a, drawn.mask) for a, drawn in zip(values, scenes, strict=True)]
+            table.setdefault(title, []).extend(zip(hits, values.max(axis=(1, 2)) <= 0, strict=True))
+    return {title: np.array(rows) for title, rows in table.items()}
+
+
+def following(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
+    """For every map, whether it points at the object asked for and at the other, (2 * count, 2)."""
+    table: dict[str, list] = {}
+    for seeds in _batches(iter(HELD_OUT_SEEDS[:count])):
+        names = [_pair(seed) for seed in seeds]
+        scenes = [two_objects(seed, *pair) for seed, pair in zip(seeds, names, strict=True)]
+        images = np.stack([drawn.image for drawn in scenes])
+        for asked in (0, 1):
+            wanted = np.array([model.class_index(pair[asked]) for pair in names])
+            for title, values in _maps(model, images, wanted).items():
+                table.setdefault(title, []).extend(
+                    (points_at(a, drawn.masks[asked]), points_at(a, drawn.masks[1 - asked]))
+                    for a, drawn in zip(values, scenes, strict=True)
+                )
+    return {title: np.array(rows) for title, rows in table.items()}
+
+
+def points_at(values: Float[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> bool:
+    """Whether the maximum lies within TOLERANCE of the mask; never, if nothing is positive."""
+    if values.max() <= 0:
+        return False
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    rows, columns = np.nonzero(mask)
+    return bool(((rows - row) ** 2 + (columns - column) ** 2).min() <= TOLERANCE**2)
+
+
+def _maps(model: jv.VGG16, images: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray]:
+    maps = jv.explain(model, jv.preprocess(images), wanted)
+    named = {
+        f"Grad-CAM, {rule}": jv.upsample(cam, (SIZE, SIZE)) for rule, cam in maps.grad_cam.items()
+    }
+    named |= {f"saliency, {rule}": np.asarray(a) for rule, a in maps.saliency.items()}
+    centre = np.zeros((len(images), SIZE, SIZE), np.float32)
+    centre[:, SIZE // 2, SIZE // 2] = 1
+    return {**named, "image centre": centre}
+
+
+def _pair(seed: int) -> tuple[str, str]:
+    first, second = np.random.default_rng(seed).choice(len(CLASSES), 2, replace=False)
+    return CLASSES[first], CLASSES[second]
+
+
+def _batches(items: Iterator) -> Iterator[list]:
+    while group := list(islice(items, BATCH)):
+        yield group
+
+
+def main() -> None:
+    """Print the three tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--weights", default="demo", help='"demo" or a file (%(default)s)')
+    parser.add_argument("--scenes", type=int, default=2000, help="for accuracy (%(default)s)")
+    parser.add_argument("--maps", type=int, default=500, help="for pointing (%(default)s)")
+    parser.add_argument("--pairs", type=int, default=250, help="with two objects (%(default)s)")
+    options = parser.parse_args()
+    model = jv.load_vgg16(os.fspath(options.weights))
+
+    table = accuracy(model, options.scenes)
+    print("| class | right | scenes | accuracy |\n|---|---|---|---|")
+    rows = [*zip(CLASSES, table, strict=True), ("all", table.sum(axis=0))]
+    for name, (right, total) in rows:
+        print(f"| {name} | {right} | {total} | {right / max(1, total):.1%} |")
+
+    print(
+        f"\n| map ({options.maps} scenes) | points at the object | zero everywhere |\n|---|---|---|"
+    )
+    for title, hits in pointing(model, options.maps).items():
+        print(f"| {title} | {hits[:, 0].mean():.1%} | {hits[:, 1].mean():.1%} |")
+
+    heading = f"map ({2 * options.pairs} questions)"
+    print(f"\n| {heading} | at the object asked for | at the other |\n|---|---|---|")
+    for title, hits in following(model, options.pairs).items():
+        print(f"| {title} | {hits[:, 0].mean():.1%} | {hits[:, 1].mean():.1%} |")
+
+
+if __name__ == "__main__":
+    main()
