@@ -125,6 +125,28 @@ def test_many_images_go_through_in_batches(place):
         np.testing.assert_allclose(maps["saliency_guided"], wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_the_demo_needs_no_arguments_and_no_network(tmp_path):
+    code = """
+import socket, sys
+from jaxvis.cli import main
+def refuse(*_, **__):
+    raise AssertionError("a socket was asked for")
+socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+sys.exit(main(["report", "--json"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert [Path(image["file"]).name for image in told["images"]] == [
+        f"goose_{number}.png" for number in (1, 2, 3, 4)
+    ]
+    for image in told["images"]:
+        assert image["class"]["name"] == image["top"][0]["name"] == "goose"
+    assert (tmp_path / "report" / "report.md").exists()
+
+
 def test_progress_on_a_terminal_only(place):
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

@@ -149,6 +149,7 @@ def tiny(monkeypatch):
         yield store
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_it_stopped(tiny, tmp_path, monkeypatch):
     whole_folder, parts_folder = tmp_path / "whole", tmp_path / "parts"
     whole_folder.mkdir()

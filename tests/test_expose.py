@@ -470,7 +470,13 @@ def test_saliency_compiles_once_for_one_model_and_shares_nothing_between_two():
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["linen", "nnx_module", "equinox", "haiku"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "linen",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("nnx_module", "equinox", "haiku")),
+    ],
+)
 def test_weights_of_a_pytree_are_traced_and_not_frozen(name):
     f, _, x = ALL[name]()
     first = jv.input_gradient(expose_relu(f), x, 0, rule=jv.GUIDED)
