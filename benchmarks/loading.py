@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     path = options.folder / "vgg16_he_normal.h5"
     if not path.exists():
         make_file(path)

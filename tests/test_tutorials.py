@@ -163,7 +163,7 @@ def test_tutorial_is_committed_as_it_should_be(path):
         if "pip install" in cell.source:  # it must leave Colab's own JAX alone
             assert "--no-deps" in cell.source
     for cell in code:
-        for word in ("/tmp/", "/root/", "/home/", "/work/", "site-packages", "object at 0x"):
+        for word in ("/tmp/", "/root/", "/home/", "site-packages", "object at 0x"):
             assert word not in printed(cell), cell.source
 
 
