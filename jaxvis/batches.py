@@ -12,7 +12,7 @@ from jaxvis.explain import Maps, compile_explain, planned_bytes
 from jaxvis.relu import RULES, AnyArray, Rule
 from jaxvis.saliency import Score
 
-LARGEST = 256  # images in a batch chosen by itself: larger ones are no faster on any device tried
+LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is
 
 
 def explain_batches(

@@ -22,7 +22,7 @@ from jaxvis.images import find_images, load_images, preprocess
 from jaxvis.keras_h5 import load_vgg16
 from jaxvis.labels import Prediction, softmax, top_k
 from jaxvis.relu import AnyArray
-from jaxvis.report_page import page
+from jaxvis.report_page import class_name, page
 from jaxvis.version import __version__
 from jaxvis.vgg16 import VGG16
 
@@ -69,11 +69,6 @@ class Result(NamedTuple):
                 self.files, self.classes, softmax(self.maps.logits), strict=True
             )
         ]
-
-
-def class_name(model: VGG16, index: int) -> str:
-    """Return the name of a class, or "class 7" where the model has no names."""
-    return model.labels[index] if model.labels else f"class {index}"
 
 
 def write_report(

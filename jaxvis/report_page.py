@@ -8,6 +8,7 @@ from jaxvis.relu import AnyArray
 
 if TYPE_CHECKING:
     from jaxvis.report import Result
+    from jaxvis.vgg16 import VGG16
 
 SALIENCY = {
     "vanilla": "Backpropagation as it is: a ReLU passes the gradient where its input was positive "
@@ -52,13 +53,18 @@ def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[
     return "\n\n".join(parts) + "\n"
 
 
+def class_name(model: "VGG16", index: int) -> str:
+    """Return the name of a class, or "class 7" where the model has no names."""
+    return model.labels[index] if model.labels else f"class {index}"
+
+
 def _predictions(result: "Result") -> str:
     """A table: the explained class and the five most probable ones of every image."""
     columns = len(result.predictions[0])
     ranks = " | ".join(f"{rank}." for rank in range(1, columns + 1))
     lines = [f"| image | explained for | {ranks} |", "|" + "---|" * (columns + 2)]
     for file, index, row in zip(result.files, result.classes, result.predictions, strict=True):
-        name = result.model.labels[index] if result.model.labels else f"class {index}"
+        name = class_name(result.model, index)
         best = " | ".join(f"{_plain(p.name)} {100 * p.probability:.1f} %" for p in row)
         lines.append(f"| {_plain(file.name)} | {_plain(name)} ({index}) | {best} |")
     return "\n".join(lines)

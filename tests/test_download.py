@@ -303,15 +303,15 @@ def test_corrupt_file_of_keras_is_left_alone(server, tmp_path):
     assert path.read_bytes() == CONTENT[:-1]
 
 
-def test_folders(monkeypatch):
+def test_folders(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_HOME", raising=False)
     monkeypatch.delenv("JAXVIS_CACHE", raising=False)
-    monkeypatch.setenv("HOME", "/home/ada")
-    monkeypatch.setenv("USERPROFILE", "/home/ada")
-    assert keras_folder() == Path("/home/ada/.keras/models")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert keras_folder() == tmp_path / ".keras" / "models"
     assert cache_folder().name.lower() == "jaxvis"
     monkeypatch.setenv("JAXVIS_CACHE", "~/here")
-    assert cache_folder() == Path("/home/ada/here")
+    assert cache_folder() == tmp_path / "here"
 
 
 def test_read_only_cache(server, tmp_path, monkeypatch):
