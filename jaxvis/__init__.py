@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jaxvis.batches import explain_batches as explain_batches
+from jaxvis.demo import demo_images as demo_images
 from jaxvis.explain import Maps as Maps
 from jaxvis.explain import compile_explain as compile_explain
 from jaxvis.explain import explain as explain

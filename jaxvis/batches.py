@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from jaxvis.explain import Maps, compile_explain, planned_bytes
+from jaxvis.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.relu import RULES, AnyArray, Rule
 from jaxvis.saliency import Score
 
@@ -68,7 +69,8 @@ def fitting_batch(
 ) -> int:
     """Return how many images fit into `memory` bytes of temporaries, by the compiler's own plan.
 
-    The plan grows linearly from two images on, so those for two and four tell it for any number.
+    The plan grows about linearly from two images on, so those for two and four tell it roughly for
+    any number, and the number is lowered until its own plan fits.
 
     Raises:
         ValueError: one image does not fit.
@@ -77,16 +79,17 @@ def fitting_batch(
     def planned(size: int) -> int:
         return planned_bytes(model, *_batch(x, classes, 0, size), **options)
 
+    largest = IMAGES * MOST_GROUPS if on_cpu(jnp.asarray(x[:1])) else LARGEST
     two, four = planned(2), planned(4)
-    count = 2 + 2 * (memory - two) // max(four - two, 1)
-    if count < 2:
-        one = planned(1)
-        if one > memory:
+    guess = 2 + 2 * (memory - two) // max(four - two, 1)
+    count = max(1, min(guess, largest, len(x)))
+    while (needed := planned(count)) > memory:
+        if count == 1:
             raise ValueError(
-                f"memory is {memory:,} bytes, and one image takes {one:,}; wanted at least that"
+                f"memory is {memory:,} bytes, and one image takes {needed:,}; wanted at least that"
             )
-        count = 1
-    return min(count, LARGEST, len(x))
+        count = max(1, min(count - 1, count * memory // needed))
+    return count
 
 
 def _batch(

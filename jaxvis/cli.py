@@ -6,9 +6,9 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 
 from jaxvis import labels
+from jaxvis.demo import demo_images
 from jaxvis.errors import WeightsError
 from jaxvis.images import RESAMPLING, ImageError
 from jaxvis.layers import summary_table
@@ -131,8 +131,7 @@ def _report(options: argparse.Namespace) -> int:
     from jaxvis.report import Options, write_report
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()
-    demo = files("jaxvis") / "data"
-    images = options.images or [str(demo / f"goose_{number}.png") for number in range(1, 5)]
+    images = options.images or [str(path) for path in demo_images()]
     weights = options.weights or ("imagenet" if options.images else "demo")
     class_name = options.class_name
     if not options.images and weights == "demo" and class_name is None:

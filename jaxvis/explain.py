@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxvis.compiled import Compiled
 from jaxvis.gradcam import activation_of, check_maps, class_activation_map, cut
+from jaxvis.groups import group_size, vjp_in_groups
 from jaxvis.relu import RULES, AnyArray, Rule, relu_under
 from jaxvis.saliency import (
     Score,
@@ -108,7 +109,9 @@ def _arguments(
     if not rules:
         raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
     gates = [jnp.asarray(gates) for gates in zip(*rules.values(), strict=True)]
-    return model, jnp.asarray(x), as_targets(classes, score), layer, Rule(*gates), score
+    x = jnp.asarray(x)
+    size = group_size(x) if x.ndim else 1
+    return model, x, as_targets(classes, score), layer, Rule(*gates), score, size
 
 
 def _checked(
@@ -133,14 +136,14 @@ def _checked(
 @Compiled
 def _explain(
     model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str | int, rules: Rule,
-    score: Score | None,
+    score: Score | None, group: int,
 ) -> tuple[Float[Array, "n classes"], list[Array], list[Array]]:  # fmt: skip
     check_floats(x)
     body, head = cut(model, layer)
 
     def under(rule: Rule) -> tuple[Array, Array, Array]:
         relu = relu_under(rule)
-        at_cut, pull_to_input = jax.vjp(lambda x: body(x, relu=relu), x)
+        at_cut, pull_to_input = vjp_in_groups(lambda x: body(x, relu=relu), x, group)
         activation = activation_of(at_cut)
         check_maps(activation, layer)
         logits, pull_to_cut = jax.vjp(lambda at_cut: head(at_cut, relu=relu), at_cut)

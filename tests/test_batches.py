@@ -22,20 +22,20 @@ def test_batches_give_the_maps_of_one_call(narrow, pixels, batch_size):
     assert calls == [(number, total) for number in range(total + 1)]
 
 
-def test_the_batch_fits_and_one_more_image_would_not(narrow, rng):
-    """Against the compiler's plan for the batch that was chosen and for the next larger one."""
+@pytest.mark.parametrize("memory", [2 << 20, 3 << 20, 4 << 20])
+def test_the_batch_fits_and_half_as_many_images_again_would_not(narrow, rng, memory):
+    """Against the compiler's plan for the batch that was chosen and for a larger one."""
     x = rng.normal(0, 60, (40, 64, 64, 3)).astype(np.float32)
     options = {"layer": "block5_conv3", "rules": RULES, "score": None}
-    memory = 8 << 20
     size = fitting_batch(narrow, x, None, memory=memory, **options)
-    assert 1 < size < 40
+    assert 1 < size < 16
 
     def planned(count):
         arguments = _arguments(narrow, x[:count], None, "block5_conv3", RULES, None)
         return _explain.compile(*arguments).temporary_bytes
 
     assert planned(size) <= memory
-    assert planned(size + 1) > memory
+    assert planned(-(-3 * size // 2)) > memory
 
 
 def test_bad_sizes(narrow, pixels):

@@ -41,16 +41,23 @@ def equations(jaxpr):
                     yield from equations(inner)
 
 
-def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(narrow, pixels):
+@pytest.mark.parametrize(
+    ("group", "wanted"),
+    [(3, {3: 13, 9: 13}), (2, {2: 13, 1: 13, 6: 13, 3: 13})],
+    ids=["together", "in groups"],
+)
+def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(
+    narrow, pixels, group, wanted
+):
     """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
-    arguments = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
-    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments))()
+    *arguments, _ = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
+    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments, group))()
     batches = Counter(
         equation.invars[0].aval.shape[0]
         for equation in equations(jaxpr.jaxpr)
         if equation.primitive.name == "conv_general_dilated"
     )
-    assert batches == {3: 13, 9: 13}  # n = 3 images
+    assert batches == wanted  # n = 3 images, or 2 and then 1
 
 
 def test_without_classes_each_image_is_explained_for_its_prediction(narrow, pixels):
