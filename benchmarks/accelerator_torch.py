@@ -90,8 +90,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     torch.backends.cudnn.benchmark = True
     rng = np.random.Generator(np.random.PCG64(1))
-    print(f"{name}, PyTorch {torch.__version__}\n\n| precision | batch | images/s | ms | first call s |")
-    print("|---|---|---|---|---|")
+    print(f"{name}, PyTorch {torch.__version__}\n")
+    print("| precision | batch | images/s | ms | first call s |\n|---|---|---|---|---|")
     rows = []
     for precision in options.precisions:
         dtype = prepare(precision)

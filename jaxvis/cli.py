@@ -5,13 +5,15 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jaxvis import labels
+from jaxvis.cli_evaluate import add_evaluate
 from jaxvis.demo import demo_images
 from jaxvis.errors import WeightsError
 from jaxvis.images import RESAMPLING, ImageError
 from jaxvis.layers import summary_table
+from jaxvis.progress import Progress
 from jaxvis.version import __version__
 from jaxvis.vgg16 import PRECISIONS
 
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # A file name may be in a script that the figures' font does not have; that is no mistake.
     warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-    from jaxvis.report import OutputError
+    from jaxvis.output import OutputError
 
     try:
         code = options.run(options)
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jaxvis {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_report(commands)
+    add_evaluate(commands, EXIT_CODES)
     _add_weights(commands)
     command = commands.add_parser("summary", help="print the table of layers and parameters")
     command.add_argument("--weights", help="of this network; default the full VGG16, no file read")
@@ -96,6 +99,10 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="how images are resized; default %(default)s, as Keras does")  # fmt: skip
     add("--colormap", default="jet", help="any of Matplotlib's; default %(default)s")
     add("--alpha", type=_share, default=0.5, help="of the overlays; default %(default)s")
+    add("--boxes", metavar="FILE", help="where the objects are: CSV with the columns file, xmin, "
+        "ymin, xmax, ymax, in pixels of each image; the conclusion then asks whether maps point "
+        "there")  # fmt: skip
+    add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
     add("--quiet", action="store_true", help="print nothing but errors")
     add("--json", action="store_true", help="print what was done as JSON")
     command.set_defaults(run=_report)
@@ -138,11 +145,12 @@ def _report(options: argparse.Namespace) -> int:
         class_name = "goose"
     wanted = Options(
         weights=weights, class_name=class_name, layer=options.layer,
-        labels=_read_labels(options.labels), precision=options.precision,
+        labels=options.labels and labels.read_labels(options.labels), precision=options.precision,
         resample=options.resample,
         colormap=options.colormap, alpha=options.alpha,
+        boxes=options.boxes, evaluate=not options.no_evaluation,
     )  # fmt: skip
-    with _Progress(options.quiet or options.json) as step:
+    with Progress(options.quiet or options.json) as step:
         done = write_report(images, options.out, wanted, step=step)
     if options.json:
         print(json.dumps(done, indent=2))
@@ -153,41 +161,11 @@ def _report(options: argparse.Namespace) -> int:
                 f"{image['file']}: {best['name']} {100 * best['probability']:.1f} %, "
                 f"explained for {image['class']['name']} ({image['class']['index']})"
             )
+        if done["conclusion"]:
+            print(done["conclusion"][0])
         print(f"{len(done['figures'])} figures and {done['maps']}")
         print(f"report: {done['report']}")
     return DONE
-
-
-class _Progress:
-    """A line on stderr that says what is being done, on a terminal only."""
-
-    def __init__(self, quiet: bool) -> None:
-        from tqdm import tqdm
-
-        # tqdm's disable=None means: unless the stream is a terminal
-        self._bar = tqdm(
-            desc="jaxvis", bar_format="{desc} ({elapsed})", leave=False,
-            disable=True if quiet else None,
-        )  # fmt: skip
-
-    def __enter__(self) -> Callable[[str], None]:
-        return lambda text: self._bar.set_description_str(f"jaxvis: {text}")
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-
-def _read_labels(file: str | None) -> list[str] | None:
-    if file is None:
-        return None
-    try:
-        with open(file, encoding="utf-8") as lines:
-            names = [line.strip() for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--labels {file}: cannot be read: {error}") from error
-    if not names:
-        raise ValueError(f"--labels {file}: no names; wanted one a line")
-    return names
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -44,6 +44,7 @@ def explain(
     layer: str | int = "block5_conv3",
     rules: Mapping[str, Rule] = RULES,
     score: Score | None = None,
+    signed: bool = False,
 ) -> Maps:
     """Return the logits and, under every rule, the saliency map and Grad-CAM of every image.
 
@@ -54,11 +55,13 @@ def explain(
         model, x, classes, layer, score: as in `grad_cam`; without classes and score, each image is
             explained for the class that the model predicts.
         rules: rules by name; another choice of the same number does not recompile.
+        signed: keep the signs: of the largest channel's gradient, and of Grad-CAM's sum before its
+            ReLU. |.| and max(., 0) of these are the maps otherwise returned.
 
     Raises:
         TypeError, ValueError: as `grad_cam`; ValueError too when there is no rule.
     """
-    return _checked(_explain, model, x, classes, layer, rules, score)
+    return _checked(_explain, model, x, classes, layer, rules, score, signed)
 
 
 def compile_explain(
@@ -105,13 +108,14 @@ def _arguments(
     layer: str | int,
     rules: Mapping[str, Rule],
     score: Score | None,
+    signed: bool = False,
 ) -> tuple:
     if not rules:
         raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
     gates = [jnp.asarray(gates) for gates in zip(*rules.values(), strict=True)]
     x = jnp.asarray(x)
     size = group_size(x) if x.ndim else 1
-    return model, x, as_targets(classes, score), layer, Rule(*gates), score, size
+    return model, x, as_targets(classes, score), layer, Rule(*gates), score, size, signed
 
 
 def _checked(
@@ -122,8 +126,9 @@ def _checked(
     layer: str | int,
     rules: Mapping[str, Rule],
     score: Score | None,
+    signed: bool = False,
 ) -> Maps:
-    arguments = _arguments(model, x, classes, layer, rules, score)
+    arguments = _arguments(model, x, classes, layer, rules, score, signed)
     logits, saliency, cams = run(*arguments)
     check_targets(arguments[2], logits)
     return Maps(
@@ -136,7 +141,7 @@ def _checked(
 @Compiled
 def _explain(
     model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str | int, rules: Rule,
-    score: Score | None, group: int,
+    score: Score | None, group: int, signed: bool,
 ) -> tuple[Float[Array, "n classes"], list[Array], list[Array]]:  # fmt: skip
     check_floats(x)
     body, head = cut(model, layer)
@@ -152,8 +157,8 @@ def _explain(
         (at_input,) = pull_to_input(gradient)
         return (
             logits,
-            largest_over_channels(at_input),
-            class_activation_map(activation, activation_of(gradient)),
+            largest_over_channels(at_input, signed=signed),
+            class_activation_map(activation, activation_of(gradient), signed=signed),
         )
 
     # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.

@@ -75,14 +75,17 @@ def _grad_cam(
 
 
 def class_activation_map(
-    activation: Float[Array, "n h w c"], gradient: Float[Array, "n h w c"]
+    activation: Float[Array, "n h w c"], gradient: Float[Array, "n h w c"], *, signed: bool = False
 ) -> Float[Array, "n h w"]:
-    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over height and width."""
+    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over height and width.
+
+    `signed`, the sum before that ReLU.
+    """
     if activation.dtype.itemsize < 4:  # half precision adds up badly
         activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
     weights = jnp.mean(gradient, axis=(1, 2), keepdims=True)
     cam = jnp.sum(weights * activation, axis=-1)
-    return jnp.maximum(cam, jnp.zeros((), cam.dtype))
+    return cam if signed else jnp.maximum(cam, jnp.zeros((), cam.dtype))
 
 
 def cut(model: Any, layer: str | int) -> tuple[Part, Part]:

@@ -159,6 +159,22 @@ def softmax(logits: Float[Any, "n classes"]) -> Float64[np.ndarray, "n classes"]
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def read_labels(file: str) -> list[str]:
+    """Return class names from a text file, one a line, empty lines left out.
+
+    Raises:
+        ValueError: the file cannot be read or holds no names.
+    """
+    try:
+        with open(file, encoding="utf-8") as lines:
+            names = [line.strip() for line in lines if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--labels {file}: cannot be read: {error}") from error
+    if not names:
+        raise ValueError(f"--labels {file}: no names; wanted one a line")
+    return names
+
+
 def _labels_and_ids(labels: Sequence[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names = imagenet_labels() if labels is None else tuple(labels)
     if names == imagenet_labels():

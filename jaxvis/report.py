@@ -1,39 +1,35 @@
 """The lab report: six maps of every image as figures, raw values and a page of Markdown."""
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from jaxvis import figures, render
 from jaxvis.batches import explain_batches
+from jaxvis.evaluate.evaluation import evaluate_quickly
+from jaxvis.evaluate.maps import Subjects
+from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.subjects import masks_of
+from jaxvis.evaluate.tables import data
 from jaxvis.explain import Maps
 from jaxvis.gradcam import cut
 from jaxvis.images import find_images, load_images, preprocess
 from jaxvis.keras_h5 import load_vgg16
 from jaxvis.labels import Prediction, softmax, top_k
+from jaxvis.output import OutputError as OutputError
+from jaxvis.output import environment, staging
 from jaxvis.relu import AnyArray
 from jaxvis.report_page import class_name, page
-from jaxvis.version import __version__
 from jaxvis.vgg16 import VGG16
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
-PACKAGES = ("jax", "jaxlib", "flax", "numpy", "h5py", "matplotlib", "pillow")
 
 Step = Callable[[str], None]
-
-
-class OutputError(OSError):
-    """The folder for the report cannot be written to."""
 
 
 class Options(NamedTuple):
@@ -47,6 +43,8 @@ class Options(NamedTuple):
     resample: str = "nearest"
     colormap: str = "jet"
     alpha: float = 0.5
+    boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
+    evaluate: bool = True  # measure the maps, and end with a conclusion
 
 
 class Result(NamedTuple):
@@ -60,6 +58,8 @@ class Result(NamedTuple):
     maps: Maps
     seconds: dict[str, float]
     options: Options
+    questions: list[Question]
+    conclusion: list[str]
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""
@@ -80,8 +80,9 @@ def write_report(
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
-    Writes inputs.png, a figure for every map, comparison.png, maps.npz (raw values) and report.md;
-    all of it or nothing. Other files in the folder are left alone.
+    Writes inputs.png, a figure for every map, comparison.png, maps.npz (raw values) and report.md,
+    which ends with a conclusion drawn from what was measured; all of it or nothing. Other files in
+    the folder are left alone.
 
     Args:
         images: a file, a folder, a glob or a list of them, as in `load_images`.
@@ -99,15 +100,15 @@ def write_report(
     """
     folder = Path(out).expanduser()
     render.colormap_named(options.colormap)
-    with _staging(folder) as staging:
+    with staging(folder) as place:
         result = compute(images, options, step=step)
         step("drawing")
         start = time.perf_counter()
-        drawn = _draw(result, staging)
+        drawn = _draw(result, place)
         result.seconds["draw"] = time.perf_counter() - start
-        np.savez_compressed(staging / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
-        (staging / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
-        names = sorted(file.name for file in staging.iterdir())
+        np.savez_compressed(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
+        (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
+        names = sorted(file.name for file in place.iterdir())
     return _described(result, folder, names)
 
 
@@ -127,6 +128,7 @@ def compute(
     with _timed(seconds, "load images"):
         step("loading images")
         pictures = load_images(files, (size, size), resample=options.resample)
+    masks = masks_of(files, (size, size), options.boxes)
     wanted = None if options.class_name is None else model.class_index(options.class_name)
     cut(model, options.layer)
     step("compiling")
@@ -147,7 +149,18 @@ def compute(
     seconds["six maps"] = time.perf_counter() - compiled
     classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
     predictions = top_k(maps.logits, labels=model.labels)
-    return Result(files, pictures, model, classes, predictions, maps, seconds, options)
+    questions: list[Question] = []
+    sentences: list[str] = []
+    if options.evaluate:
+        with _timed(seconds, "evaluate"):
+            step("measuring the maps")
+            subjects = Subjects(
+                [file.name for file in files], pictures, classes, masks, [*range(len(files))]
+            )
+            questions, sentences = evaluate_quickly(model, subjects, maps, layer=options.layer)
+    return Result(
+        files, pictures, model, classes, predictions, maps, seconds, options, questions, sentences
+    )
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
@@ -209,19 +222,10 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
                 result.files, result.classes, result.predictions, strict=True
             )
         ],
+        "questions": [data(question) for question in result.questions],
+        "conclusion": result.conclusion,
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         **environment(),
-    }
-
-
-def environment() -> dict[str, Any]:
-    """Return the versions and the device that a report names."""
-    device = jax.devices()[0]
-    cores = f", {os.cpu_count()} cores" if device.platform == "cpu" else ""
-    return {
-        "versions": {"jaxvis": __version__, "python": python_version()}
-        | {name: version(name) for name in PACKAGES},
-        "device": f"{device.platform} ({device.device_kind}{cores})",
     }
 
 
@@ -230,22 +234,3 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     seconds[name] = time.perf_counter() - start
-
-
-@contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """A folder beside `folder` whose files move there at the end, or vanish after an error."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".jaxvis-", dir=folder))
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the report cannot be written there: {error.strerror}; choose another "
-            "folder with --out"
-        ) from error
-    try:
-        yield staging
-        for file in sorted(staging.iterdir()):
-            os.replace(file, folder / file.name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

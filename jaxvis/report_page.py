@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from jaxvis.evaluate.tables import markdown
 from jaxvis.layers import summary_table
 from jaxvis.relu import AnyArray
 
@@ -28,7 +29,7 @@ GRAD_CAM = {
 
 
 def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
-    """Return report.md: predictions, every figure with a line on it, summary, timings, versions."""
+    """Return report.md: predictions, figures with a line on each, summary, versions, conclusion."""
     parts = ["# What the network looks at", _predictions(result), "## The images"]
     parts += _figures(drawn["inputs"], "The images as the network receives them, before the mean "
                       "is subtracted, with the class explained and its probability.")  # fmt: skip
@@ -50,6 +51,11 @@ def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[
     arch = result.model.architecture
     parts += ["## The network", f"```\n{summary_table(arch)}\n```"]
     parts += ["## How it was made", _made(result, environment)]
+    if result.questions:
+        parts.append("## Which map tells the truth?")
+        for question in result.questions:
+            parts += [f"### {question.title}", markdown(question)]
+        parts += ["## Conclusion", *result.conclusion]
     return "\n\n".join(parts) + "\n"
 
 

@@ -73,9 +73,14 @@ def saliency(
     return largest_over_channels(input_gradient(model, x, classes, rule=rule, score=score))
 
 
-def largest_over_channels(gradient: Float[Array, "... channels"]) -> Float[Array, "..."]:
-    """Return max over channels of |gradient|."""
-    return jnp.max(jnp.abs(gradient), axis=-1)
+def largest_over_channels(
+    gradient: Float[Array, "... channels"], *, signed: bool = False
+) -> Float[Array, "..."]:
+    """Return max over channels of |gradient|; `signed`, that value as it was before |.|."""
+    if not signed:
+        return jnp.max(jnp.abs(gradient), axis=-1)
+    high, low = jnp.max(gradient, axis=-1), jnp.min(gradient, axis=-1)
+    return jnp.where(high >= -low, high, low)
 
 
 @Compiled

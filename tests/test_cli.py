@@ -176,7 +176,7 @@ def test_progress_on_a_terminal_only(place):
         (["report", "bad.png", "--weights", "tiny.h5"], 3, "bad.png: "),
         (["report", "pictures", "--weights", "nowhere.h5"], 4, "nowhere.h5: "),
         (["report", "pictures", "--weights", "bad.h5"], 4, "bad.h5: "),
-        ([*GOOD, "--out", "file"], 5, "file: the report cannot"),
+        ([*GOOD, "--out", "file"], 5, "file: nothing can be written there"),
         (["classes", "qqqqqq"], 2, "no class has a name like 'qqqqqq'"),
     ],
 )

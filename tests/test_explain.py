@@ -50,14 +50,30 @@ def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(
     narrow, pixels, group, wanted
 ):
     """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
-    *arguments, _ = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
-    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments, group))()
+    *arguments, _, signed = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
+    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments, group, signed))()
     batches = Counter(
         equation.invars[0].aval.shape[0]
         for equation in equations(jaxpr.jaxpr)
         if equation.primitive.name == "conv_general_dilated"
     )
     assert batches == wanted  # n = 3 images, or 2 and then 1
+
+
+def test_signed_maps_are_the_references_before_their_signs_went(narrow, pixels, classes):
+    weights = reference.weights_of(narrow)
+    logits, tape = reference.forward(weights, pixels)
+    maps = jv.explain(narrow, pixels, classes, signed=True)
+    for name, rule in RULES.items():
+        gradient = reference.input_gradient(weights, pixels, classes, rule)
+        largest = np.abs(gradient).argmax(axis=-1)[..., None]
+        wanted = np.take_along_axis(gradient, largest, axis=-1)[..., 0]
+        assert relative_error(maps.saliency[name], wanted) < 1e-4
+        one_hot = reference.one_hot(classes, logits.shape)
+        at_cut = reference.backward(weights, tape, one_hot, rule, stop="block5_conv3")
+        weighted = at_cut.mean(axis=(1, 2), keepdims=True) * tape.outputs["block5_conv3"]
+        assert relative_error(maps.grad_cam[name], weighted.sum(axis=-1)) < 1e-4
+        assert wanted.min() < 0
 
 
 def test_without_classes_each_image_is_explained_for_its_prediction(narrow, pixels):

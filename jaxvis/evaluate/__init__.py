@@ -1,0 +1,51 @@
+"""Which map tells the truth? Metrics of any map and model, and the evaluation made of them.
+
+Where is it?
+    `pointing_game`, `energy_inside`, `component_iou`, `precision_recall_area`
+Does it matter to the network?
+    `deletion`, `insertion`, `drop_and_increase`, `road`, `infidelity`, `max_sensitivity`
+Does it depend on the network?
+    `randomized`, `cascading`, `independent`; `spearman`, `ssim`
+Is it better than nothing?
+    `random_maps`, `centre_maps`, `edge_maps`; `estimate`, a mean with its bootstrap interval
+All of them
+    `evaluate`, which the command `jaxvis evaluate` runs
+"""
+
+from jaxvis.evaluate.baselines import centre_maps as centre_maps
+from jaxvis.evaluate.baselines import edge_maps as edge_maps
+from jaxvis.evaluate.baselines import random_maps as random_maps
+from jaxvis.evaluate.bootstrap import Estimate as Estimate
+from jaxvis.evaluate.bootstrap import estimate as estimate
+from jaxvis.evaluate.boxes import box_masks as box_masks
+from jaxvis.evaluate.boxes import read_boxes as read_boxes
+from jaxvis.evaluate.components import bounding_boxes as bounding_boxes
+from jaxvis.evaluate.components import largest_component as largest_component
+from jaxvis.evaluate.evaluation import CLOSELY as CLOSELY
+from jaxvis.evaluate.evaluation import Evaluation as Evaluation
+from jaxvis.evaluate.evaluation import evaluate as evaluate
+from jaxvis.evaluate.fidelity import infidelity as infidelity
+from jaxvis.evaluate.fidelity import max_sensitivity as max_sensitivity
+from jaxvis.evaluate.fidelity import square_perturbations as square_perturbations
+from jaxvis.evaluate.fidelity import uniform_offsets as uniform_offsets
+from jaxvis.evaluate.location import component_iou as component_iou
+from jaxvis.evaluate.location import energy_inside as energy_inside
+from jaxvis.evaluate.location import pointing_game as pointing_game
+from jaxvis.evaluate.location import precision_recall_area as precision_recall_area
+from jaxvis.evaluate.maps import Subjects as Subjects
+from jaxvis.evaluate.maps import all_maps as all_maps
+from jaxvis.evaluate.perturbation import deleted as deleted
+from jaxvis.evaluate.perturbation import deletion as deletion
+from jaxvis.evaluate.perturbation import drop_and_increase as drop_and_increase
+from jaxvis.evaluate.perturbation import insertion as insertion
+from jaxvis.evaluate.question import Question as Question
+from jaxvis.evaluate.randomization import CASCADE as CASCADE
+from jaxvis.evaluate.randomization import cascading as cascading
+from jaxvis.evaluate.randomization import independent as independent
+from jaxvis.evaluate.randomization import randomized as randomized
+from jaxvis.evaluate.road import noisy_linear_imputation as noisy_linear_imputation
+from jaxvis.evaluate.road import road as road
+from jaxvis.evaluate.similarity import spearman as spearman
+from jaxvis.evaluate.similarity import ssim as ssim
+from jaxvis.evaluate.subjects import file_subjects as file_subjects
+from jaxvis.evaluate.subjects import scene_subjects as scene_subjects

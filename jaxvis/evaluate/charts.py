@@ -1,0 +1,112 @@
+"""One chart per question: means with their intervals, and likeness layer by layer."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxvis.evaluate.baselines import BASELINES
+from jaxvis.evaluate.depends import Course
+from jaxvis.evaluate.maps import SIX
+from jaxvis.evaluate.question import Question
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which people with any colour vision tell apart; one for each rule.
+RULE_COLOURS = {"vanilla": "#0072B2", "rectified": "#E69F00", "guided": "#009E73"}
+CONTROL = "#777777"
+MOST_PANELS = 5  # in a line
+TITLE, LABEL = 12, 9  # points
+
+
+def chart(question: Question) -> "Figure":
+    """Return a panel for every metric: the mean of every map, and its 95 % interval as a line.
+
+    Controls are grey; a dashed line marks the best of them.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names, metrics = list(question.values), question.metrics
+    lines = math.ceil(len(metrics) / MOST_PANELS)
+    columns = math.ceil(len(metrics) / lines)
+    figure = Figure(
+        (1.5 + 2.3 * columns, (0.26 * len(names) + 0.8) * lines + 0.4), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    figure.suptitle(f"{question.title} ({question.images} images)", fontsize=TITLE)
+    axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
+    for axis, metric in zip(axes.flat, metrics, strict=False):
+        found = {name: question.estimate(name, metric.name) for name in names}
+        for row, (name, value) in enumerate(found.items()):
+            if math.isnan(value.mean):
+                continue
+            colour, filled = _colour(name), name.startswith("Grad-CAM") or name in BASELINES
+            if not math.isnan(value.low):
+                axis.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
+            axis.plot(value.mean, row, "o", color=colour, mfc=colour if filled else "white")
+        controls = [found[name].mean for name in BASELINES if name in found]
+        controls = [value for value in controls if not math.isnan(value)]
+        if controls:
+            best = max(controls) if metric.better == "high" else min(controls)
+            axis.axvline(best, color=CONTROL, linewidth=1, linestyle="--")
+        better = {"high": "higher is better", "low": "lower is better"}.get(metric.better, "")
+        axis.set_title(f"{metric.name}\n{better}", fontsize=LABEL)
+        axis.tick_params(labelsize=LABEL - 1)
+        axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set_yticks(range(len(names)), names, fontsize=LABEL)
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)
+    for axis in list(axes.flat)[len(metrics) :]:
+        axis.remove()
+    return figure
+
+
+def course_chart(course: Course) -> "Figure":
+    """Return likeness to the first map, layer by layer: a row for all layers from the last on
+    downwards drawn anew, and one for each layer alone; the grey line is the edge detector."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = (
+        ("from the last layer downwards", course.cascading),
+        ("one layer alone", course.independent),
+    )
+    kinds = (("rank", "rank correlation"), ("signed", "the same, with signs"), ("ssim", "SSIM"))
+    figure = Figure((11.5, 6.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle("How like itself a map stays when layers are drawn anew", fontsize=TITLE)
+    axes = figure.subplots(2, 3, sharex="row", sharey=True)
+    for line, (title, stages) in zip(axes, rows, strict=True):
+        layers = list(stages)
+        for axis, (kind, heading) in zip(line, kinds, strict=True):
+            axis.axhline(1, color=CONTROL, linewidth=2, label="edge detector")
+            for name in SIX:
+                middle = [_mean(getattr(stages[layer][name], kind)) for layer in layers]
+                dashes = "-" if name.startswith("Grad-CAM") else "--"
+                axis.plot(
+                    range(len(layers)), middle, dashes, marker=".", color=_colour(name), label=name
+                )
+            axis.set_title(f"{heading}: {title}", fontsize=LABEL)
+            axis.set_xticks(
+                range(len(layers)), layers, rotation=60, ha="right", rotation_mode="anchor",
+                fontsize=LABEL - 2,
+            )  # fmt: skip
+            axis.tick_params(axis="y", labelsize=LABEL - 1)
+            axis.grid(color="#dddddd", linewidth=0.6)
+            axis.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=7, fontsize=LABEL, frameon=False
+    )
+    return figure
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _colour(name: str) -> str:
+    return RULE_COLOURS.get(name.rpartition(" ")[2], CONTROL)

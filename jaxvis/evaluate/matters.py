@@ -1,0 +1,87 @@
+"""The second question: does what a map marks matter to the network?"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxvis.evaluate.fidelity import (
+    logit_changes,
+    max_sensitivity,
+    square_perturbations,
+    unexplained,
+    uniform_offsets,
+)
+from jaxvis.evaluate.maps import Subjects, unsigned
+from jaxvis.evaluate.perturbation import deleted, deletion, drop_and_increase, insertion
+from jaxvis.evaluate.question import Metric, Question
+from jaxvis.evaluate.road import road
+from jaxvis.explain import explain
+from jaxvis.images import preprocess
+
+TITLE = "Does it matter to the network?"
+DELETION = Metric("deletion", "low", "area under the class's probability while the pixels marked "
+                  "most go first (RISE)")  # fmt: skip
+INSERTION = Metric(
+    "insertion", "high", "the same while they come first into a blurred image (RISE)"
+)
+DROP = Metric("drop", "low", "share of the probability lost when the image is dimmed by the map "
+              "(Grad-CAM++)")  # fmt: skip
+INCREASE = Metric("increase", "high", "share of images whose probability that raises (Grad-CAM++)")
+ROAD_SHARES = (0.1, 0.3, 0.5)  # imputing more takes long, and little of the image is left
+ROAD = Metric("ROAD", "low", "mean probability with 10, 30 and 50 % of the pixels imputed, those "
+              "marked most first (Rong et al.)")  # fmt: skip
+INFIDELITY = Metric("infidelity", "low", "share of the logit's changes, when squares are taken "
+                    "away, that the map does not tell (Yeh et al.), 0 to 1")  # fmt: skip
+SENSITIVITY = Metric("max-sensitivity", "low", "largest relative change of the map under noise of "
+                     "5 grey levels (Yeh et al.)")  # fmt: skip
+METRICS = (DELETION, INSERTION, DROP, INCREASE, ROAD, INFIDELITY, SENSITIVITY)
+DELETED = Metric("deleted 20 %", "low", "probability of the class when the fifth of the pixels "
+                 "that is marked most is gone (a point of RISE's deletion)")  # fmt: skip
+QUICK = (DELETED,)
+
+Maps = Mapping[str, Float32[np.ndarray, "n height width"]]
+
+
+def does_it_matter(
+    model: Any,
+    subjects: Subjects,
+    maps: Maps,
+    *,
+    layer: str | int = "block5_conv3",
+    step: Callable[[], None] = lambda: None,
+) -> Question:
+    """Measure every map by all metrics of this question; `step` is called once per map."""
+    x, classes = preprocess(subjects.images), subjects.classes
+    squares = square_perturbations(x, samples=20)
+    changes = logit_changes(model, x, classes, squares)
+    power = np.mean(np.square(np.asarray(changes)), axis=0)
+    values: dict[str, dict[str, np.ndarray]] = {}
+    for name, a in maps.items():
+        dimmed = drop_and_increase(model, x, classes, a)
+        values[name] = {
+            DROP.name: dimmed.drop,
+            INCREASE.name: dimmed.increase.astype(np.float32),
+            DELETION.name: deletion(model, x, classes, a).area,
+            INSERTION.name: insertion(model, x, classes, a).area,
+            ROAD.name: road(model, x, classes, a, shares=ROAD_SHARES).area,
+            INFIDELITY.name: unexplained(changes, a, squares, normalize=True) / power,
+        }
+        step()
+    # The baselines would have to be drawn anew for every noisy image: only explanations.
+    worst = max_sensitivity(
+        lambda x: explain(model, x, classes, layer=layer), x, uniform_offsets(x, samples=5)
+    )
+    for name, value in unsigned(worst).items():
+        values[name][SENSITIVITY.name] = value
+    return Question("matters", TITLE, METRICS, values)
+
+
+def does_it_matter_quickly(model: Any, subjects: Subjects, maps: Maps) -> Question:
+    """Measure what takes one forward pass per map."""
+    x = preprocess(subjects.images)
+    values = {
+        name: {DELETED.name: deleted(model, x, subjects.classes, a)} for name, a in maps.items()
+    }
+    return Question("matters", TITLE, QUICK, values)

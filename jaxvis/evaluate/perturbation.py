@@ -1,0 +1,230 @@
+"""Does a map mark what matters to the network? Take pixels away, or bring them back, and look.
+
+- Deletion and insertion: Petsiuk, Das & Saenko, "RISE" (arXiv 1806.07421, 2018), section 4.2.
+- Average drop and increase: Chattopadhay et al., "Grad-CAM++" (arXiv 1710.11063, 2017), 5.1.
+
+A model is any callable `model(x) -> logits`; the score is its softmax probability of a class.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32, Int
+
+from jaxvis.compiled import Compiled
+from jaxvis.evaluate.checks import check_maps
+from jaxvis.relu import AnyArray
+from jaxvis.saliency import as_targets, check_floats, check_logits, check_targets
+
+STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
+BLUR_SIZE, BLUR_SIGMA = 11, 5.0  # pixels; of the blurred image that insertion starts from
+
+Images = Float[AnyArray, "n height width 3"]
+Maps = Float[AnyArray, "n height width"]
+
+
+class Curve(NamedTuple):
+    """Probability of the class after every step, and the area under it, both per image."""
+
+    probability: Float32[np.ndarray, "n steps"]
+    area: Float32[np.ndarray, " n"]
+
+
+class Drop(NamedTuple):
+    """What is lost when the image is dimmed by its map, as a share; whether anything was gained."""
+
+    drop: Float32[np.ndarray, " n"]
+    increase: Bool[np.ndarray, " n"]
+
+
+def deletion(
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, step: int = STEP
+) -> Curve:
+    """Return the probability while the pixels of the largest values become 0, `step` at a time.
+
+    0 is the mean colour of ImageNet. The area under the curve, by the trapezium rule over the
+    share of pixels, is in [0, 1] and small for a good map. Pixels of equal value go in reading
+    order. RISE, algorithm 1.
+
+    Args:
+        model, x, classes: as in `input_gradient`; one class or one per image.
+        maps: of the images' height and width.
+        step: pixels that change at once.
+
+    Raises:
+        TypeError, ValueError: as `input_gradient`; ValueError for maps of another shape, or not
+            finite, and for a step below 1.
+    """
+    x = jnp.asarray(x)
+    return _curve(model, x, jnp.zeros_like(x), classes, maps, step)
+
+
+def deleted(
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, share: float = 0.2
+) -> Float32[np.ndarray, " n"]:
+    """Return one point of the curve of `deletion`: the probability when a share of the pixels is 0.
+
+    One forward pass per map. Arguments and errors are those of `deletion`; ValueError for a share
+    that is not between 0 and 1.
+    """
+    x = jnp.asarray(x)
+    values = check_maps(maps, x)
+    if not 0 < share < 1:
+        raise ValueError(f"share is {share}; wanted a number between 0 and 1")
+    targets = targets_of(classes, len(x))
+    gone = ranks(jnp.asarray(values)) < round(share * values[0].size)
+    left = jnp.where(gone[..., None], jnp.zeros_like(x), x)
+    probability, logits = class_probability(model, left, targets)
+    check_targets(targets, logits)
+    return np.asarray(probability)
+
+
+def insertion(
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, step: int = STEP
+) -> Curve:
+    """Return the probability while the pixels of the largest values return to a blurred image.
+
+    The blur is RISE's, `rise_kernel()`. The area is in [0, 1] and large for a good map. Arguments
+    and errors are those of `deletion`.
+    """
+    x = jnp.asarray(x)
+    return _curve(model, blur(x), x, classes, maps, step)
+
+
+def drop_and_increase(model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps) -> Drop:
+    """Return max(0, p(x) - p(x L)) / p(x) and p(x L) > p(x), L the map scaled to [0, 1].
+
+    Their means over images are Grad-CAM++'s average drop (small is good) and increase in
+    confidence (large is good), here as shares, not per cent. x L dims the image towards the mean
+    colour of ImageNet where the map is low; of a map without a positive value nothing is left.
+    Arguments and errors are those of `deletion`.
+    """
+    x = jnp.asarray(x)
+    values = check_maps(maps, x)
+    targets = targets_of(classes, len(x))
+    drop, increase, logits = _drop(model, x, targets, jnp.asarray(values))
+    check_targets(targets, logits)
+    return Drop(np.asarray(drop), np.asarray(increase))
+
+
+def blur(x: Images) -> Float[Array, "n height width 3"]:
+    """Return images blurred by `rise_kernel()`, with zeros around them, as RISE does."""
+    return _blur(jnp.asarray(x), jnp.asarray(rise_kernel()))
+
+
+def rise_kernel() -> Float32[np.ndarray, "11 11"]:
+    """Return RISE's kernel: a point in the middle of 11 x 11 pixels, blurred by sigma 5.
+
+    RISE uses `scipy.ndimage.gaussian_filter`, which reflects at the edges what would leave the
+    11 pixels, so this is flatter than a Gaussian.
+    """
+    reach = np.arange(-int(4 * BLUR_SIGMA), int(4 * BLUR_SIGMA) + 1)  # SciPy cuts at four sigma
+    weights = np.exp(-(reach**2) / (2 * BLUR_SIGMA**2))
+    place = (BLUR_SIZE // 2 + reach) % (2 * BLUR_SIZE)
+    mirrored = np.minimum(place, 2 * BLUR_SIZE - 1 - place)
+    row = np.bincount(mirrored, weights / weights.sum(), minlength=BLUR_SIZE)
+    return np.outer(row, row).astype(np.float32)
+
+
+def ranks(maps: Float[Array, "n height width"]) -> Int[Array, "n height width"]:
+    """Return every pixel's place by value, 0 the largest; ties in reading order."""
+    flat = maps.reshape(maps.shape[0], -1)
+    order = jnp.argsort(flat, axis=1, descending=True, stable=True)
+    places = jnp.broadcast_to(jnp.arange(flat.shape[1], dtype=jnp.int32), flat.shape)
+    rows = jnp.arange(flat.shape[0])[:, None]
+    return jnp.zeros_like(places).at[rows, order].set(places).reshape(maps.shape)
+
+
+def targets_of(classes: ArrayLike, n: int) -> Int[Array, " n"]:
+    """Return one class per image; raise ValueError for another number."""
+    targets = as_targets(classes, None)
+    if targets is None or targets.shape not in ((), (n,)):
+        found = None if targets is None else targets.shape
+        raise ValueError(f"classes have shape {found}; wanted one index, or one per image: ({n},)")
+    return jnp.broadcast_to(targets, (n,))
+
+
+def _curve(
+    model: Callable[..., Any], first: Array, last: Array, classes: ArrayLike, maps: Maps, step: int
+) -> Curve:
+    values = check_maps(maps, first)
+    if step < 1:
+        raise ValueError(f"step is {step}; wanted at least 1 pixel")
+    targets = targets_of(classes, len(first))
+    pixels = values[0].size
+    # Steps are the same for all images, and so the compiled code: one image and map at a time.
+    changed = jnp.asarray(np.minimum(np.arange(0, pixels + step, step), pixels), jnp.int32)
+    rows = []
+    for number in range(len(first)):
+        one = slice(number, number + 1)
+        row, logits = _states(
+            model, first[one], last[one], targets[one], jnp.asarray(values[one]), changed
+        )
+        check_targets(targets[one], logits)
+        rows.append(np.asarray(row))
+    curves = np.stack(rows)
+    share = np.asarray(changed, np.float32) / np.float32(pixels)
+    return Curve(curves, np.trapezoid(curves, share, axis=1).astype(np.float32))
+
+
+@Compiled
+def class_probability(
+    model: Any, x: Array, targets: Array
+) -> tuple[Float[Array, " n"], Float[Array, "n classes"]]:
+    """Return the softmax probability of one class per image, and the logits."""
+    check_floats(x)
+    logits = model(x)
+    check_logits(logits, x.shape[0])
+    return _probability(logits, targets), logits
+
+
+@Compiled
+def _states(
+    model: Any, first: Array, last: Array, target: Array, maps: Array, changed: Array
+) -> tuple[Float[Array, " steps"], Float[Array, "steps classes"]]:
+    check_floats(first)
+    done = ranks(maps) < changed[:, None, None]  # (steps, height, width)
+    states = jnp.where(done[..., None], last, first)
+    logits = model(states)
+    check_logits(logits, states.shape[0])
+    targets = jnp.broadcast_to(target, logits.shape[:1])
+    return _probability(logits, targets), logits
+
+
+@Compiled
+def _drop(
+    model: Any, x: Array, targets: Array, maps: Array
+) -> tuple[Float[Array, " n"], Bool[Array, " n"], Float[Array, "n classes"]]:
+    check_floats(x)
+    low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (jnp.min, jnp.max))
+    span = high - low
+    scaled = jnp.where(span > 0, (maps - low) / jnp.where(span > 0, span, jnp.ones_like(span)), 0.0)
+    dimmed = x * scaled[..., None].astype(x.dtype)
+    logits = model(jnp.concatenate([x, dimmed]))
+    check_logits(logits, 2 * x.shape[0])
+    before, after = jnp.split(_probability(logits, jnp.concatenate([targets, targets])), 2)
+    drop = jnp.maximum(before - after, jnp.zeros_like(before)) / before
+    return drop, after > before, logits
+
+
+def _probability(logits: Array, targets: Array) -> Float[Array, " n"]:
+    """Softmax probability of one class per row."""
+    shares = jax.nn.softmax(logits.astype(jnp.float32), axis=1)
+    return jnp.take_along_axis(shares, targets[:, None], axis=1)[:, 0]
+
+
+@jax.jit
+def _blur(x: Array, kernel: Array) -> Array:
+    channels = x.shape[-1]
+    return jax.lax.conv_general_dilated(
+        x,
+        jnp.broadcast_to(kernel.astype(x.dtype)[:, :, None, None], (*kernel.shape, 1, channels)),
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=channels,
+    )

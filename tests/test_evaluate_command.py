@@ -1,0 +1,166 @@
+"""`jaxvis evaluate` and the report's conclusion, as a user runs them."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_cli import jaxvis, place  # noqa: F401 - a fixture
+
+import jaxvis as jv
+from jaxvis import evaluate as ev
+from jaxvis.evaluate.baselines import BASELINES
+from jaxvis.evaluate.maps import SIX
+from jaxvis.scenes import HELD_OUT_SEEDS
+
+BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.jpg": (20, 0, 50, 20)}  # of 50 x 40 pixels
+
+
+@pytest.fixture(scope="module")
+def boxes(place):  # noqa: F811
+    path = place / "boxes.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "xmin", "ymin", "xmax", "ymax"])
+        rows.writerows([name, *box] for name, box in BOXES.items())
+    return path
+
+
+def test_files_and_boxes(place, boxes):  # noqa: F811
+    done = jaxvis(
+        place, "evaluate", "--images", "pictures", "--boxes", boxes, "--weights", "tiny.h5",
+        "--class", "goose", "--out", "e", "--json",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told == json.loads((place / "e" / "evaluation.json").read_text())
+    assert [question["key"] for question in told["questions"]] == ["where", "matters", "depends"]
+    names = {path.name for path in (place / "e").iterdir()}
+    assert names == {
+        "evaluation.md", "evaluation.json", "where.png", "matters.png", "depends.png", "layers.png",
+    }  # fmt: skip
+    for question in told["questions"]:
+        assert list(question["maps"]) == [*SIX, *BASELINES]
+
+    model = jv.load_vgg16(place / "tiny.h5")
+    images = jv.load_images(place / "pictures", (32, 32))
+    masks = np.zeros((2, 32, 32), bool)
+    for mask, (left, top, right, bottom) in zip(masks, BOXES.values(), strict=True):
+        y, x = (np.arange(32) + 0.5)[:, None] * 40 / 32, (np.arange(32) + 0.5) * 50 / 32
+        mask[:] = (left <= x) & (x < right) & (top <= y) & (y < bottom)
+    x = jv.preprocess(images)
+    maps = np.asarray(jv.saliency(model, x, 1, rule=jv.GUIDED))
+    inside = [(a * mask).sum() / a.sum() for a, mask in zip(maps, masks, strict=True)]
+    found = told["questions"][0]["maps"]["saliency guided"]["energy inside"]
+    np.testing.assert_allclose(found["mean"], np.mean(inside), rtol=1e-3)
+    area = ev.deletion(model, x, 1, maps).area
+    found = told["questions"][1]["maps"]["saliency guided"]["deletion"]
+    np.testing.assert_allclose(found["mean"], area.mean(), rtol=1e-3)
+
+
+def test_page_and_text_hold_the_same_tables(place):  # noqa: F811
+    done = jaxvis(place, "evaluate", "--images", "pictures", "--weights", "tiny.h5", "--out", "t")
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (place / "t" / "evaluation.md").read_text()
+    assert "Where is it?" not in page  # nobody knows
+    assert "Where is it?" not in done.stdout
+    for chart in (place / "t").glob("*.png"):
+        assert f"]({chart.name})" in page
+    rows = [line for line in page.splitlines() if line.startswith("| Grad-CAM guided |")]
+    assert len(rows) == 2
+    for row in rows:
+        for cell in row.split(" | ")[1:]:
+            assert cell.strip(" |") in done.stdout
+    conclusion = page.split("## Conclusion\n\n")[1].split("\n\n## How")[0]
+    assert conclusion in done.stdout
+
+
+def test_scenes_of_the_demo(tmp_path):
+    done = jaxvis(tmp_path, "evaluate", "--scenes", "3", "--closely", "1", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["images"], told["closely"]) == (3, 1)
+    scenes = [jv.scene(HELD_OUT_SEEDS[i], name) for i, name in enumerate(("goose", "cat", "fish"))]
+    model = jv.load_vgg16("demo")
+    x = jv.preprocess(np.stack([drawn.image for drawn in scenes]))
+    cams = jv.upsample(jv.grad_cam(model, x, [0, 1, 2]), (224, 224))
+    inside = [(a * s.mask).sum() / a.sum() for a, s in zip(cams, scenes, strict=True)]
+    found = told["questions"][0]["maps"]["Grad-CAM vanilla"]["energy inside"]
+    np.testing.assert_allclose(found["mean"], np.mean(inside), rtol=1e-3)
+    assert found["images"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--boxes", "boxes.csv"], 2, "--boxes belong to --images"),
+        (["--scenes", "0"], 2, "'0' is no number of images from 1"),
+        (["--weights", "tiny.h5"], 2, "the model has no class aeroplane"),
+        (["--images", "nowhere.png", "--weights", "tiny.h5"], 3, "nowhere.png: no such file"),
+        (["--images", "pictures", "--weights", "bad.h5"], 4, "bad.h5: "),
+        (["--images", "pictures", "--weights", "tiny.h5", "--boxes", "no.csv"], 2, "no.csv"),
+        (["--images", "pictures", "--weights", "tiny.h5", "--layer", "c"], 2, "no layer 'c'"),
+        (["--scenes", "1", "--closely", "1", "--out", "file"], 5, "file: nothing can be written"),
+    ],
+)
+def test_mistakes(place, boxes, arguments, code, message):  # noqa: F811
+    done = jaxvis(place, "evaluate", *arguments)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stdout) == (code, "")
+
+
+def test_the_report_ends_with_a_conclusion_from_its_own_figures(place, boxes):  # noqa: F811
+    done = jaxvis(
+        place, "report", "pictures", "--weights", "tiny.h5", "--class", "goose", "--boxes", boxes,
+        "--out", "b", "--json",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    page = (place / "b" / "report.md").read_text()
+    assert page.endswith("\n\n".join(told["conclusion"]) + "\n")
+    assert [question["key"] for question in told["questions"]] == ["where", "matters", "depends"]
+    model = jv.load_vgg16(place / "tiny.h5")
+    x = jv.preprocess(jv.load_images(place / "pictures", (32, 32)))
+    maps = jv.upsample(jv.grad_cam(model, x, 1), (32, 32))
+    found = told["questions"][1]["maps"]["Grad-CAM vanilla"]["deleted 20 %"]["mean"]
+    np.testing.assert_allclose(found, ev.deleted(model, x, 1, maps).mean(), rtol=1e-3)
+    (row,) = [line for line in told["conclusion"][1].splitlines() if "Grad-CAM vanilla" in line]
+    assert f"deleted 20 % {found:.2f} (controls " in row
+
+
+def test_the_demos_report_knows_where_the_geese_are(tmp_path):
+    done = jaxvis(tmp_path, "report", "--json")
+    told = json.loads(done.stdout)
+    assert told["questions"][0]["key"] == "where"
+    drawn = [jv.scene(seed, "goose") for seed in jv.scenes.GEESE]
+    model = jv.load_vgg16("demo")
+    x = jv.preprocess(np.stack([one.image for one in drawn]))
+    maps = np.asarray(jv.saliency(model, x, 0, rule=jv.GUIDED))
+    inside = [(a * one.mask).sum() / a.sum() for a, one in zip(maps, drawn, strict=True)]
+    found = told["questions"][0]["maps"]["saliency guided"]["energy inside"]["mean"]
+    np.testing.assert_allclose(found, np.mean(inside), rtol=1e-3)
+    assert any("Warning" in line and "saliency guided" in line for line in told["conclusion"])
+
+
+def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):
+    """Only the files that come with jaxvis are known; no truth is invented for others."""
+    shutil.copy(jv.demo_images()[0], tmp_path / "mine.png")
+    with Image.open(tmp_path / "mine.png") as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mine.png")
+    done = jaxvis(tmp_path, "report", "mine.png", "--weights", "demo", "--json")
+    told = json.loads(done.stdout)
+    assert [question["key"] for question in told["questions"]] == ["matters", "depends"]
+    assert "These are 1 image:" in told["conclusion"][-1]
+
+
+def test_without_evaluation(place):  # noqa: F811
+    done = jaxvis(
+        place, "report", "pictures", "--weights", "tiny.h5", "--no-evaluation", "--out", "n",
+        "--json",
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["questions"] == told["conclusion"] == []
+    assert "Conclusion" not in (place / "n" / "report.md").read_text()

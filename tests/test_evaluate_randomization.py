@@ -1,0 +1,177 @@
+"""Random relatives of a network: what changes, what does not, and that nothing recompiles."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+import scipy.stats
+from conftest import with_biases
+
+import jaxvis as jv
+from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
+from jaxvis.layers import layer_shapes
+
+
+def weights_of(model: jv.VGG16) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Copies, which nobody can change."""
+    shapes = [layer.name for layer in layer_shapes(model.architecture) if layer.kernel_shape]
+    layers = {name: getattr(model, name) for name in shapes}
+    return {
+        name: (np.array(layer.kernel[...]), np.array(layer.bias[...]))
+        for name, layer in layers.items()
+    }
+
+
+def redrawn(before: dict, after: dict) -> list[str]:
+    """Names of the layers whose kernel changed; bitwise equal layers are the others."""
+    assert list(before) == list(after)
+    names = []
+    for name in before:
+        same = [
+            one.tobytes() == two.tobytes()
+            for one, two in zip(before[name], after[name], strict=True)
+        ]
+        assert same[0] == same[1], name  # kernel and bias together
+        if not same[0]:
+            names.append(name)
+    return names
+
+
+def test_cascade_goes_from_the_logits_to_the_image():
+    named = [layer.name for layer in jv.LAYERS if layer.kind in ("Conv2D", "Dense")]
+    assert list(CASCADE) == named[::-1]
+    assert (CASCADE[0], CASCADE[-1], len(CASCADE)) == ("predictions", "block1_conv1", 16)
+
+
+def test_only_the_named_layers_change(narrow):
+    before = weights_of(narrow)
+    copy = randomized(narrow, ["fc1", "block3_conv2"])
+    after = weights_of(copy)
+    assert sorted(redrawn(before, after)) == ["block3_conv2", "fc1"]
+    assert not after["fc1"][1].any()
+    assert not after["block3_conv2"][1].any()
+    assert redrawn(before, weights_of(narrow)) == []  # the original is as it was
+    shared = copy.fc2.kernel[...].unsafe_buffer_pointer()
+    assert shared == narrow.fc2.kernel[...].unsafe_buffer_pointer()  # no second copy in memory
+
+
+def test_no_layer_gives_an_equal_model(narrow):
+    assert redrawn(weights_of(narrow), weights_of(randomized(narrow, []))) == []
+
+
+def test_kernels_are_he_normal(narrow):
+    """Normal, of the deviation that He et al. give, and independent between layers and seeds."""
+    copies = [weights_of(randomized(narrow, CASCADE, seed=seed)) for seed in (0, 1)]
+    for name, (kernel, _) in copies[0].items():
+        unit = kernel.astype(np.float64) / math.sqrt(2 / math.prod(kernel.shape[:-1]))
+        # Five standard errors of the deviation, sigma / sqrt(2 n), and of the mean.
+        assert abs(unit.std() - 1) < 5 / math.sqrt(2 * unit.size), name
+        assert abs(unit.mean()) < 5 / math.sqrt(unit.size), name
+        assert scipy.stats.kstest(unit.ravel(), "norm").pvalue > 1e-4, name
+        other = copies[1][name][0]
+        assert abs(np.corrcoef(kernel.ravel(), other.ravel())[0, 1]) < 5 / math.sqrt(unit.size)
+    one, two = (copies[0][name][0].ravel() for name in ("block5_conv1", "block5_conv2"))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 5 / math.sqrt(one.size)
+
+
+def test_seeds_repeat(narrow):
+    one, same, other = (weights_of(randomized(narrow, CASCADE, seed=seed)) for seed in (3, 3, 4))
+    assert redrawn(one, same) == []
+    kernels = [(one[name][0] == other[name][0]).any() for name in CASCADE]
+    assert not any(kernels)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_random_model_changes_too(seed):
+    """Its weights came from a seed as well, and that must not give the same ones again."""
+    model = jv.VGG16(width=1 / 64, classes=7, size=32, seed=seed)
+    after = weights_of(randomized(model, CASCADE, seed=seed))
+    for name, (kernel, _) in weights_of(model).items():
+        assert not (kernel == after[name][0]).any()
+
+
+def test_cascading_accumulates_and_independent_does_not(narrow):
+    before = weights_of(narrow)
+    steps = [(name, weights_of(model)) for name, model in cascading(narrow, 2)]
+    alone = [(name, weights_of(model)) for name, model in independent(narrow, 2)]
+    assert [name for name, _ in steps] == [name for name, _ in alone] == list(CASCADE)
+    for number, ((name, cascaded), (_, single)) in enumerate(zip(steps, alone, strict=True), 1):
+        assert set(redrawn(before, cascaded)) == set(CASCADE[:number])
+        assert redrawn(before, single) == [name]
+        np.testing.assert_array_equal(cascaded[name][0], single[name][0])
+    assert redrawn(steps[-1][1], weights_of(randomized(narrow, CASCADE, seed=2))) == []
+    assert redrawn(before, weights_of(narrow)) == []
+
+
+def test_all_but_the_weights_is_kept():
+    labels = ["cat", "dog", "goose"]
+    model = jv.VGG16(
+        width=1 / 64, classes=3, fc=5, size=40, labels=labels, precision="highest",
+        param_dtype=np.float16,
+    )  # fmt: skip
+    copy = randomized(model, ["predictions"])
+    assert jax.tree.structure(copy) == jax.tree.structure(model)
+    assert (copy.architecture, copy.labels) == (model.architecture, tuple(labels))
+    assert {leaf.dtype for leaf in jax.tree.leaves(copy)} == {np.dtype(np.float16)}
+    half = randomized(jv.VGG16(width=1 / 64, classes=3, size=32, precision="bfloat16"), CASCADE)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {np.dtype(jax.numpy.bfloat16)}
+
+
+def test_without_a_classifier_there_are_thirteen_layers():
+    model = with_biases(jv.VGG16(width=1 / 64, size=32, top=False))
+    before = weights_of(model)
+    steps = [(name, weights_of(one)) for name, one in cascading(model)]
+    assert [name for name, _ in steps] == list(CASCADE[3:])
+    assert [redrawn(before, after) for _, after in steps[:1]] == [["block5_conv3"]]
+    with pytest.raises(ValueError, match="'predictions'; wanted some of block5_conv3, .*block1_c"):
+        randomized(model, ["predictions"])
+
+
+@pytest.mark.parametrize("layers", [["fc3"], ["fc1", "block1_pool"], ["flatten"], ["__call__"]])
+def test_unknown_layers(narrow, layers):
+    with pytest.raises(ValueError, match=f"'{layers[-1]}'; wanted some of predictions, fc2, .*v1$"):
+        randomized(narrow, layers)
+
+
+def test_a_name_is_no_sequence_of_names(narrow):
+    with pytest.raises(ValueError, match=r"layers is 'fc1'; .* such as \['fc1'\]"):
+        randomized(narrow, "fc1")
+
+
+@pytest.fixture
+def compilations():
+    """The names of what XLA compiles while the test runs."""
+    events: list[str] = []
+
+    def heard(event: str, seconds: float, **_: object) -> None:
+        if event.endswith("backend_compile_duration"):
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    yield events
+    jax.monitoring.clear_event_listeners()
+
+
+@pytest.mark.parametrize("placed", [False, True])
+def test_one_compilation_serves_all_networks(placed, rng, compilations):
+    """`placed`: the weights were put on a device by name, as one does with several."""
+
+    def with_images(size: int) -> tuple[jv.VGG16, jax.Array]:
+        model = with_biases(jv.VGG16(width=1 / 64, classes=7, size=size))
+        if placed:
+            model = jax.device_put(model, jax.devices()[0])
+        return model, jax.device_put(rng.normal(0, 60, (2, size, size, 3)).astype(np.float32))
+
+    def maps(network: jv.VGG16, x: jax.Array) -> np.ndarray:
+        return np.asarray(jv.explain(network, x, 5).logits)
+
+    maps(*with_images(32))  # compiles what other networks share, such as the rules' arrays
+    model, x = with_images(33 + placed)
+    compilations.clear()
+    plain = maps(model, x)
+    assert len(compilations) == 1
+    for networks in (cascading(model), independent(model)):
+        for _, network in networks:
+            assert np.abs(maps(network, x) - plain).max() > 0
+    assert len(compilations) == 1

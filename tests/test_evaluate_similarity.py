@@ -1,0 +1,146 @@
+"""Spearman against SciPy; SSIM window by window in float64, and against scikit-image where recorded
+(test_evaluate_peers.py)."""
+
+import warnings
+
+import jax
+import numpy as np
+import pytest
+import scipy.stats
+
+from jaxvis.evaluate.similarity import spearman, ssim
+
+
+def by_scipy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", scipy.stats.ConstantInputWarning)
+        pairs = zip(a, b, strict=True)
+        return np.array([scipy.stats.spearmanr(x.ravel(), y.ravel()).statistic for x, y in pairs])
+
+
+def by_windows(a: np.ndarray, b: np.ndarray) -> float:
+    """SSIM of two maps as Wang et al. write it, one window after another."""
+    a, b = (
+        (x - x.min()) / (x.max() - x.min()) if np.ptp(x) else 0 * x
+        for x in (a.astype(np.float64), b.astype(np.float64))
+    )
+    height, width = a.shape
+    values = []
+    for top in range(height - 6):
+        for left in range(width - 6):
+            x, y = (m[top : top + 7, left : left + 7].ravel() for m in (a, b))
+            c = np.cov(x, y)
+            brightness = (2 * x.mean() * y.mean() + 1e-4) / (x.mean() ** 2 + y.mean() ** 2 + 1e-4)
+            values.append(brightness * (2 * c[0, 1] + 9e-4) / (c[0, 0] + c[1, 1] + 9e-4))
+    return float(np.mean(values))
+
+
+def pairs(rng: np.random.Generator, n: int = 4, size: tuple[int, int] = (30, 41)) -> tuple:
+    """Maps of very small numbers with signs, and others that are somewhat like them."""
+    a = rng.normal(0, 1e-6, (n, *size)).astype(np.float32)
+    return a, (a * np.abs(a) * 1e6 + rng.normal(0, 1e-6, a.shape)).astype(np.float32)
+
+
+def test_spearman(rng):
+    a, b = pairs(rng)
+    wanted = by_scipy(a, b)
+    assert 0.3 < wanted.min() < 0.9
+    np.testing.assert_allclose(spearman(a, b), wanted, atol=1e-6)
+
+
+def test_spearman_without_sign(rng):
+    a, b = pairs(rng)
+    b = -b
+    wanted = by_scipy(np.abs(a), np.abs(b))
+    assert wanted.min() > 0.2 > by_scipy(a, b).max()
+    np.testing.assert_allclose(spearman(a, b, absolute=True), wanted, atol=1e-6)
+
+
+def test_spearman_of_ties(rng):
+    """As in class activation maps, most of which may be 0, or in maps of few levels."""
+    a, b = pairs(rng, 5)
+    a[0] = np.maximum(a[0] - 1e-6, 0)
+    a[1], b[1] = np.round(a[1] * 1e6), np.round(b[1] * 2e6)
+    a[2] = np.sign(a[2])
+    a[3] = np.where(a[3] > 0, np.float32(-0.0), np.float32(0.0))  # one value, constant
+    a[3, 4, 5] = 1
+    b[4] = np.repeat(b[4, ::2], 2, axis=0)
+    wanted = by_scipy(a, b)
+    assert all(len(np.unique(x)) < 0.6 * x.size for x in (*a[:4], b[4]))
+    np.testing.assert_allclose(spearman(a, b), wanted, atol=1e-6)
+    np.testing.assert_allclose(spearman(b, a), wanted, atol=1e-6)
+
+
+def test_spearman_of_extreme_values(rng):
+    """The order is that of the floats, from the least subnormal to infinity."""
+    info = np.finfo(np.float32)
+    special = [0, info.smallest_subnormal, info.tiny, 1, info.max, np.inf]
+    a = np.array([*special, *(-x for x in special)], np.float32).reshape(1, 3, 4)
+    b = rng.permutation(12).astype(np.float32).reshape(1, 3, 4)
+    np.testing.assert_allclose(spearman(a, b), by_scipy(a, b), atol=1e-6)
+
+
+def test_spearman_at_full_size(rng):
+    """Sums over 50,176 pixels stay exact enough; equal and opposite maps are exactly that."""
+    a, b = pairs(rng, 3, (224, 224))
+    b[1], b[2] = a[1], -a[2]
+    found = np.asarray(spearman(a, b))
+    np.testing.assert_allclose(found, by_scipy(a, b), atol=1e-6)
+    np.testing.assert_array_equal(found[1:], [1, -1])
+
+
+def test_spearman_of_constant_maps_and_nan_is_nan(rng):
+    a, b = pairs(rng, 4)
+    a[1], b[2, 3, 3], b[3] = 7, np.nan, 0
+    np.testing.assert_array_equal(np.isnan(spearman(a, b)), [False, True, True, True])
+
+
+def test_ssim(rng):
+    a, b = pairs(rng, 6, (13, 18))
+    a[1] = np.maximum(a[1], 0)
+    b[2] *= -1
+    a[3], b[3] = 3, 0  # a constant map counts as zero
+    b[4] = 0
+    b[5] = 7 * a[5] - 2e-6  # scaling takes this away
+    wanted = [by_windows(x, y) for x, y in zip(a, b, strict=True)]
+    assert wanted[0] > 0.2 > 0 > wanted[2]
+    np.testing.assert_allclose(wanted[3::2], 1, atol=1e-5)
+    np.testing.assert_allclose(ssim(a, b), wanted, atol=1e-5)
+
+
+def test_ssim_of_nan_is_nan(rng):
+    a, b = pairs(rng, 3)
+    a[1, 2, 2] = b[2, 5, 5] = np.nan
+    np.testing.assert_array_equal(np.isnan(ssim(a, b)), [False, True, True])
+
+
+@pytest.mark.parametrize("function", [spearman, ssim])
+def test_inside_jit_and_in_other_dtypes(function, rng):
+    a, b = pairs(rng)
+    wanted = function(a, b)
+    np.testing.assert_allclose(jax.jit(function)(a, b), wanted, atol=1e-6)
+    np.testing.assert_array_equal(function(a.astype(np.float64), jax.numpy.asarray(b)), wanted)
+    coarse = jax.numpy.asarray(a, jax.numpy.bfloat16)
+    np.testing.assert_array_equal(function(coarse, b), function(np.float32(coarse), b))
+
+
+@pytest.mark.parametrize("function", [spearman, ssim])
+def test_in_double_precision(function, rng, x64):
+    a, b = pairs(rng)
+    np.testing.assert_allclose(
+        function(a.astype(np.float64), b.astype(np.float64)), function(a, b), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("function", [spearman, ssim])
+def test_bad_shapes(function, rng):
+    a, b = pairs(rng)
+    for one, other in ((a, b[:, :-1]), (a, b[:2]), (a[0], b[0]), (a[:0], b[:0])):
+        with pytest.raises(ValueError, match=r"maps have shapes .* wanted one shape \(n, height"):
+            function(one, other)
+
+
+def test_ssim_wants_a_window(rng):
+    a, b = pairs(rng, 2, (6, 20))
+    with pytest.raises(ValueError, match=r"shape \(2, 6, 20\); wanted at least 7 x 7"):
+        ssim(a, b)
