@@ -25,8 +25,8 @@ EPSILON = 1e-7  # the lab's: keeps a constant map from becoming 0 / 0
 def normalize(maps: Float[Any, "*n height width"]) -> Float32[np.ndarray, "*n height width"]:
     """Return every map scaled to [0, 1] by its own range: (a - min) / (max - min + 1e-7).
 
-    A constant map becomes all zeros. Raises `ValueError` for values that are not finite and for
-    arrays that are no maps.
+    A constant map becomes all zeros, and one whose range is near 1e-7 stays below 1: multiply such
+    maps first. Raises `ValueError` for values that are not finite and for arrays that are no maps.
     """
     values = finite_maps(maps)
     low = values.min(axis=(-2, -1), keepdims=True)

@@ -12,12 +12,11 @@ from itertools import islice
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
 
 import jaxvis as jv
+from jaxvis.evaluate import centre_maps, pointing_game
 from jaxvis.scenes import CLASSES, HELD_OUT_SEEDS, SIZE, held_out, scene, two_objects
 
-TOLERANCE = 15  # pixels
 BATCH = 20
 
 
@@ -42,7 +41,7 @@ def pointing(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
         wanted = np.array([model.class_index(name) for _, name in pairs])
         maps = _maps(model, np.stack([drawn.image for drawn in scenes]), wanted)
         for title, values in maps.items():
-            hits = [points_at(a, drawn.mask) for a, drawn in zip(values, scenes, strict=True)]
+            hits = np.asarray(pointing_game(values, np.stack([drawn.mask for drawn in scenes])))
             table.setdefault(title, []).extend(zip(hits, values.max(axis=(1, 2)) <= 0, strict=True))
     return {title: np.array(rows) for title, rows in table.items()}
 
@@ -57,20 +56,14 @@ def following(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
         for asked in (0, 1):
             wanted = np.array([model.class_index(pair[asked]) for pair in names])
             for title, values in _maps(model, images, wanted).items():
-                table.setdefault(title, []).extend(
-                    (points_at(a, drawn.masks[asked]), points_at(a, drawn.masks[1 - asked]))
-                    for a, drawn in zip(values, scenes, strict=True)
-                )
+                hits = [
+                    np.asarray(
+                        pointing_game(values, np.stack([drawn.masks[i] for drawn in scenes]))
+                    )
+                    for i in (asked, 1 - asked)
+                ]
+                table.setdefault(title, []).extend(zip(*hits, strict=True))
     return {title: np.array(rows) for title, rows in table.items()}
-
-
-def points_at(values: Float[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> bool:
-    """Whether the maximum lies within TOLERANCE of the mask; never, if nothing is positive."""
-    if values.max() <= 0:
-        return False
-    row, column = np.unravel_index(values.argmax(), values.shape)
-    rows, columns = np.nonzero(mask)
-    return bool(((rows - row) ** 2 + (columns - column) ** 2).min() <= TOLERANCE**2)
 
 
 def _maps(model: jv.VGG16, images: np.ndarray, wanted: np.ndarray) -> dict[str, np.ndarray]:
@@ -79,9 +72,7 @@ def _maps(model: jv.VGG16, images: np.ndarray, wanted: np.ndarray) -> dict[str, 
         f"Grad-CAM, {rule}": jv.upsample(cam, (SIZE, SIZE)) for rule, cam in maps.grad_cam.items()
     }
     named |= {f"saliency, {rule}": np.asarray(a) for rule, a in maps.saliency.items()}
-    centre = np.zeros((len(images), SIZE, SIZE), np.float32)
-    centre[:, SIZE // 2, SIZE // 2] = 1
-    return {**named, "image centre": centre}
+    return {**named, "image centre": centre_maps(len(images), (SIZE, SIZE))}
 
 
 def _pair(seed: int) -> tuple[str, str]:
