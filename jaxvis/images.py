@@ -75,7 +75,7 @@ def find_images(source: Source) -> list[Path]:
 def load_images(
     source: Source, size: tuple[int, int] = (224, 224), *, resample: str = "nearest"
 ) -> UInt8[np.ndarray, "n height width 3"]:
-    """Read all that `find_images(source)` finds as `load_image` does; raises what these raise."""
+    """Read all of `find_images(source)` as `load_image` does, squeezed to `size` (height, width)."""
     _check_options(size, resample)
     return np.stack([load_image(path, size, resample=resample) for path in find_images(source)])
 
