@@ -17,8 +17,26 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import jaxvis as jv
+
 TUTORIALS = sorted((Path(__file__).parent.parent / "tutorials").glob("*.ipynb"))
 LARGEST = 1_500_000  # bytes
+
+# The steps of the lab, then further. Those with settings run on other weights by one line changed.
+WITH_SETTINGS = (
+    "01_vgg16",
+    "02_images",
+    "03_saliency",
+    "04_relu_rules",
+    "05_gradcam",
+    "06_one_compiled_call",
+    "07_which_is_best",
+    "08_keras_weights",
+    "09_gradient_microscope",
+)
+WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
+THE_LAB = WITH_SETTINGS[:5]
+WEIGHTS = re.compile(r'^weights = "demo"(?= |$).*', re.MULTILINE)
 
 # Run before anything else in the kernel. What IPython does between the cells is not the tutorial's.
 STRICT = """
@@ -167,8 +185,49 @@ def test_tutorial_is_committed_as_it_should_be(path):
             assert word not in printed(cell), cell.source
 
 
-def test_there_are_tutorials():
-    assert TUTORIALS
+def test_all_tutorials_are_there():
+    assert tuple(path.stem for path in TUTORIALS) == WITH_SETTINGS + WITH_OWN_NETWORKS
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_weights_are_chosen_in_one_line(path):
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    found = [cell for cell in code for _ in WEIGHTS.finditer(cell.source)]
+    assert len(found) == (path.stem in WITH_SETTINGS)
+    for cell in found:  # nothing but settings beside it
+        lines = [line.partition("#")[0].strip() for line in cell.source.splitlines()]
+        assert all(re.match(r"(weights|photographs|class_name|boxes) = \S", line) for line in lines)
+    if path.stem in WITH_SETTINGS:  # and no other cell loads what it likes
+        assert not any(re.search(r"load_vgg16\([\"']", cell.source) for cell in code)
+
+
+@pytest.fixture(scope="session")
+def full_size_file(tmp_path_factory):
+    """A Keras file of the full-size VGG16 with random weights, 553 MB, removed afterwards."""
+    path = tmp_path_factory.mktemp("full size") / "random.h5"
+    jv.save_vgg16(jv.VGG16(), path)
+    yield path
+    path.unlink()
+
+
+@pytest.mark.slow  # minutes each
+@pytest.mark.parametrize("name", THE_LAB)
+def test_the_lab_runs_on_a_full_size_network(name, full_size_file, tmp_path):
+    notebook = nbformat.read(TUTORIALS[0].with_stem(name), as_version=4)
+    replaced = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            line = f"weights = {str(full_size_file)!r}"
+            cell.source, count = WEIGHTS.subn(lambda _, line=line: line, cell.source)
+            replaced += count
+    assert replaced == 1
+    cells = execute(with_solutions(notebook), tmp_path)
+    for cell in cells.values():
+        assert complaints(cell) == [], cell.source
+    solved = [printed(cell) for identifier, cell in cells.items() if identifier.endswith("-solved")]
+    assert solved
+    for text in solved:
+        assert text.startswith("Right"), text
 
 
 @pytest.mark.parametrize(

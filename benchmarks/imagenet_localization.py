@@ -1,0 +1,160 @@
+"""Classification and localisation error of VGG16 on the ILSVRC-2015 CLS-LOC validation images.
+
+    python benchmarks/imagenet_localization.py --images ILSVRC/Data/CLS-LOC/val \\
+        --annotations ILSVRC/Annotations/CLS-LOC/val [--results imagenet_localization.jsonl]
+
+The protocol is that of Selvaraju et al., "Grad-CAM" (arXiv 1610.02391, 2016), section 4.1. An image
+is squeezed to 224 x 224 and so are its boxes. Each of the five predicted classes is explained for
+itself; the pixels at or above 15 % of the map's maximum form segments, and the box around the
+largest is compared with those of the class: right are the right class and an IoU of at least 0.5.
+The top-5 error counts an image as right if any of the five is. Classification error is measured on
+the squeezed image, as there, and on the centre 224 x 224 after the shorter side became 256, as for
+Keras's published figures.
+
+Every batch is written to the results file when it is done; started again, the script goes on where
+it stopped. It uses all devices that JAX sees, and prints a table as Markdown at the end.
+"""
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ilsvrc import RESAMPLE, DataError, class_indices, loaded, subjects
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from localization_results import METHODS, Found, Results, judge, table
+from tqdm import tqdm
+
+import jaxvis as jv
+from jaxvis.evaluate.components import above, bounding_boxes, largest_component
+from jaxvis.gradcam import class_activation_map
+from jaxvis.groups import group_size, vjp_in_groups
+from jaxvis.render import _interpolation
+from jaxvis.saliency import largest_over_channels
+from jaxvis.vgg16 import PRECISIONS
+
+LAYER = "block5_conv3"
+THRESHOLD = 0.15  # of the map's maximum
+BEST = 5  # classes
+
+
+def localise(model: jv.VGG16, squeezed: jax.Array, centre: jax.Array) -> Found:
+    """Classify, explain the best classes, and put a box around each explanation."""
+    best = min(BEST, model.architecture.classes)
+    _, by_centre = jax.lax.top_k(model(centre), best)
+    body, head = model.cut(LAYER)
+    at_cut, pull_to_input = vjp_in_groups(body, squeezed, group_size(squeezed))
+    logits, pull_to_cut = jax.vjp(head, at_cut)
+    _, classes = jax.lax.top_k(logits, best)
+
+    def explain(index: jax.Array) -> tuple[jax.Array, jax.Array]:
+        (gradient,) = pull_to_cut(jax.nn.one_hot(index, logits.shape[1], dtype=logits.dtype))
+        (at_input,) = pull_to_input(gradient)
+        return class_activation_map(at_cut, gradient), largest_over_channels(at_input)
+
+    # The classes one after another: the forward pass runs once, and memory holds one way back.
+    cams, saliency = jax.lax.map(explain, classes.T)
+    maps = dict(zip(METHODS, (_enlarged(cams, saliency.shape[-2:]), saliency), strict=True))
+    return Found(by_centre, classes, {name: _boxes(a) for name, a in maps.items()})
+
+
+def _enlarged(cams: jax.Array, size: tuple[int, ...]) -> jax.Array:
+    """What `jv.upsample` does, on the device."""
+    sides = zip(cams.shape[-2:], size, strict=True)
+    rows, columns = (jnp.asarray(_interpolation(*side), jnp.float32) for side in sides)
+    cams = cams.astype(jnp.float32)
+    return jnp.einsum("Hh,knhw,Ww->knHW", rows, cams, columns, precision="highest")
+
+
+def _boxes(maps: jax.Array) -> jax.Array:
+    """Boxes of maps (best, n, height, width), as (n, best, 4)."""
+    flat = maps.reshape(-1, *maps.shape[2:])
+    boxes = bounding_boxes(largest_component(above(flat, THRESHOLD)))
+    return boxes.reshape(*maps.shape[:2], 4).swapaxes(0, 1)
+
+
+def on_all_devices(model: jv.VGG16) -> tuple[Any, NamedSharding]:
+    """Return a function from images to `Found`, and how images are spread over the devices."""
+    mesh = Mesh(np.array(jax.devices()), ("images",))
+    whole, spread = PartitionSpec(), PartitionSpec("images")
+    run = jax.shard_map(
+        localise, mesh=mesh, in_specs=(whole, spread, spread), out_specs=spread, check_vma=False
+    )
+    everywhere = jax.device_put(model, NamedSharding(mesh, whole))
+    return partial(jax.jit(run), everywhere), NamedSharding(mesh, spread)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Do what is not in the results file yet; return the results of all images."""
+    if not options.results.absolute().parent.is_dir():
+        raise DataError(f"--results {options.results}: there is no such folder; make it first")
+    model = jv.load_vgg16(options.weights, precision=options.precision)
+    size = model.architecture.size
+    everything = subjects(options.images, options.annotations, class_indices(model))
+    everything = everything[: options.limit]
+    settings = {
+        "weights": options.weights, "precision": options.precision, "resample": options.resample,
+        "layer": LAYER, "threshold": THRESHOLD,
+    }  # fmt: skip
+    results = Results(options.results, settings)
+    left = [one for one in everything if one.path.name not in results.images]
+    run, spread = on_all_devices(model)
+    a_device = options.batch or (4 if jax.default_backend() == "cpu" else 64)
+    count = a_device * jax.device_count()
+    batches = [left[start : start + count] for start in range(0, len(left), count)]
+    with tqdm(
+        total=len(everything), initial=len(everything) - len(left), unit="image", disable=None
+    ) as bar:
+        for batch, images in loaded(batches, size, options.resample, options.threads):
+            rows = np.minimum(np.arange(count), len(batch) - 1)  # filled up to one compiled shape
+            inputs = (jax.device_put(jv.preprocess(part[rows]), spread) for part in images)
+            found = jax.device_get(run(*inputs))
+            results.add(
+                {
+                    one.path.name: judge(one, jax.tree.map(lambda a, row=row: a[row], found), size)
+                    for row, one in enumerate(batch)
+                }
+            )
+            bar.update(len(batch))
+    return {one.path.name: results.images[one.path.name] for one in everything}
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--images", type=Path, required=True, metavar="FOLDER", help="of the .JPEG files")
+    add("--annotations", type=Path, required=True, metavar="FOLDER", help="of the .xml files")
+    add("--weights", default="imagenet", help="'imagenet', 'demo' or a file (%(default)s)")
+    add("--results", type=Path, default=Path("imagenet_localization.jsonl"), metavar="FILE",
+        help="where batches are kept (%(default)s)")  # fmt: skip
+    add("--limit", type=_positive, metavar="N", help="only the first N images")
+    add("--batch", type=_positive, metavar="N", help="images a device at once (CPU 4, else 64)")
+    add("--threads", type=_positive, default=os.cpu_count(), help="that read images (%(default)s)")
+    add("--precision", choices=PRECISIONS, default="highest", help="of products (%(default)s)")
+    add("--resample", choices=sorted(RESAMPLE), default="bilinear",
+        help="how images are resized (%(default)s)")  # fmt: skip
+    options = parser.parse_args()
+    try:
+        print(table(measure(options)))
+    except (DataError, jv.ImageError, jv.WeightsError, OSError) as error:
+        print(f"imagenet_localization: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; start again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
