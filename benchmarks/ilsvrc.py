@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import jaxvis as jv
-from jaxvis.images import RESAMPLING, _decode
+from jaxvis.images import RESAMPLING, decode
 from jaxvis.labels import imagenet_labels, imagenet_wordnet_ids
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -114,7 +114,7 @@ def _examples(classes: Mapping[str, int]) -> str:
 
 def load(path: Path, size: int, resample: str) -> np.ndarray:
     """Return the whole image squeezed to a square, and its centre: uint8 (2, size, size, 3)."""
-    image = _decode(path)
+    image = decode(path)
     scale = CROP * size / min(image.size)
     larger = image.resize([round(scale * side) for side in image.size], RESAMPLE[resample])
     left, top = ((side - size) // 2 for side in larger.size)

@@ -34,7 +34,7 @@ import jaxvis as jv
 from jaxvis.evaluate.components import above, bounding_boxes, largest_component
 from jaxvis.gradcam import class_activation_map
 from jaxvis.groups import group_size, vjp_in_groups
-from jaxvis.render import _interpolation
+from jaxvis.render import interpolation
 from jaxvis.saliency import largest_over_channels
 from jaxvis.vgg16 import PRECISIONS
 
@@ -66,7 +66,7 @@ def localise(model: jv.VGG16, squeezed: jax.Array, centre: jax.Array) -> Found:
 def _enlarged(cams: jax.Array, size: tuple[int, ...]) -> jax.Array:
     """What `jv.upsample` does, on the device."""
     sides = zip(cams.shape[-2:], size, strict=True)
-    rows, columns = (jnp.asarray(_interpolation(*side), jnp.float32) for side in sides)
+    rows, columns = (jnp.asarray(interpolation(*side), jnp.float32) for side in sides)
     cams = cams.astype(jnp.float32)
     return jnp.einsum("Hh,knhw,Ww->knHW", rows, cams, columns, precision="highest")
 

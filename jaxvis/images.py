@@ -75,7 +75,7 @@ def find_images(source: Source) -> list[Path]:
 def load_images(
     source: Source, size: tuple[int, int] = (224, 224), *, resample: str = "nearest"
 ) -> UInt8[np.ndarray, "n height width 3"]:
-    """Read all of `find_images(source)` as `load_image` does, squeezed to `size` (height, width)."""
+    """Read all of `find_images(source)` as `load_image` does, squeezed to (height, width)."""
     _check_options(size, resample)
     return np.stack([load_image(path, size, resample=resample) for path in find_images(source)])
 
@@ -96,7 +96,7 @@ def load_image(
     from PIL import Image
 
     _check_options(size, resample)
-    image = _decode(Path(os.path.expanduser(path)))
+    image = decode(Path(os.path.expanduser(path)))
     return np.array(image.resize((size[1], size[0]), Image.Resampling[resample.upper()]))
 
 
@@ -184,7 +184,7 @@ def _missing(path: Path) -> ImageError:
     return ImageError(f"{path}: no such file; {hint}")
 
 
-def _decode(path: Path) -> "Image.Image":
+def decode(path: Path) -> "Image.Image":
     """Open one file as an 8-bit RGB image at full size; every failure is an `ImageError`."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 

@@ -47,8 +47,8 @@ def upsample(
     whole = [isinstance(s, (int, np.integer)) and s > 0 for s in size]
     if whole != [True, True]:
         raise ValueError(f"upsample: size must be two positive integers (height, width): {size!r}")
-    rows = _interpolation(values.shape[-2], size[0])
-    columns = _interpolation(values.shape[-1], size[1])
+    rows = interpolation(values.shape[-2], size[0])
+    columns = interpolation(values.shape[-1], size[1])
     return (rows @ values @ columns.T).astype(np.float32)
 
 
@@ -198,7 +198,7 @@ def maps_for(
     return values
 
 
-def _interpolation(source: int, target: int) -> Float64[np.ndarray, "target source"]:
+def interpolation(source: int, target: int) -> Float64[np.ndarray, "target source"]:
     """Return a matrix; row t weighs the two samples beside t (source - 1) / (target - 1)."""
     positions = np.linspace(0, source - 1, target)
     return np.maximum(0, 1 - np.abs(positions[:, np.newaxis] - np.arange(source)))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from jaxvis.images import _decode
+from jaxvis.images import decode
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("file", *EDGES)
@@ -74,7 +74,7 @@ def box_masks(
     masks = np.zeros((len(files), *size), np.bool_)
     for number, file in enumerate(files):
         found = _boxes_of(boxes, Path(file), None if labels is None else labels[number])
-        width, height = _decode(Path(file).expanduser()).size
+        width, height = decode(Path(file).expanduser()).size
         for box in found:
             if box.xmax > width or box.ymax > height:
                 raise ValueError(
