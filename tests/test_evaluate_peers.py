@@ -118,7 +118,7 @@ def test_energy_inside(peers, name):
 
 def test_component_iou(peers):
     found = component_iou(maps_of(peers, "a"), peers["masks"])
-    np.testing.assert_allclose(found, peers["skimage_component_iou"], rtol=1e-6)
+    np.testing.assert_allclose(found, peers["skimage_component_iou"], rtol=1e-5)
 
 
 def test_precision_recall_area(peers):
@@ -129,9 +129,11 @@ def test_precision_recall_area(peers):
 def test_linear_imputation(peers, x):
     """Quantus solves the equations directly, we by iteration, to a tolerance."""
     found = noisy_linear_imputation(x, peers["removed"], noise=0, tolerance=1e-6)
-    assert relative_error(found, peers["quantus_imputed"]) < 1e-4
-    coarser = noisy_linear_imputation(x, peers["removed"], noise=0)
-    assert np.abs(coarser - peers["quantus_imputed"]).max() < 0.6  # grey levels: ROAD's noise
+    assert relative_error(found, peers["quantus_imputed"]) < 3e-5
+    wrong = noisy_linear_imputation(x, peers["removed"], noise=0) - peers["quantus_imputed"]
+    # In grey levels: far below ROAD's noise of 0.6 on the whole, and nowhere much above it.
+    assert np.sqrt(np.square(wrong).mean()) < 0.1
+    assert np.abs(wrong).max() < 1
 
 
 def test_road(peers, model, x):
@@ -181,8 +183,8 @@ def test_infidelity_normalized(peers, model, x, kind):
 def test_max_sensitivity(peers, model, x, peer):
     classes = peers["classes"]
     found = max_sensitivity(lambda x: jv.saliency(model, x, classes), x, changes_of(peers, "noise"))
-    np.testing.assert_allclose(found, peers[peer], rtol=1e-4)
+    np.testing.assert_allclose(found, peers[peer], rtol=1e-5)
 
 
 def test_rise_kernel(peers):
-    np.testing.assert_allclose(rise_kernel(), peers["scipy_rise_kernel"], rtol=1e-6)
+    np.testing.assert_allclose(rise_kernel(), peers["scipy_rise_kernel"], rtol=1e-5)

@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -384,8 +383,3 @@ def test_messages_of_the_command(data, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("imagenet_localization: --results ")
     assert "no such folder" in done.stderr
-
-
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="counts devices of a CPU")
-def test_one_device_unless_told_otherwise():
-    assert jax.device_count() == 1
