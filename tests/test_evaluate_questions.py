@@ -56,6 +56,11 @@ def test_tables_show_mean_interval_and_what_is_missing():
     found = tables.markdown(table).splitlines()
     assert found[0] == "| map, 100 images | good ↑ | bad ↓ |"
     assert found[2].startswith("| a | 0.50 [0.4")
+    table.values["a"]["good"][:40] = np.nan
+    assert "0.50 [0.3" in tables.markdown(table) or "0.50 [0.4" in tables.markdown(table)
+    assert " of 60 |" in tables.markdown(table)
+    assert '"of 5"' in tables.text(table)
+    table.values["a"]["good"] = values
     told = tables.data(table)["maps"]
     assert told["a"]["good"]["mean"] == 0.5
     assert told["a"]["bad"] == {"mean": None, "low": None, "high": None, "images": 0}
@@ -192,6 +197,16 @@ def test_conclusion_warns_of_a_map_that_does_not_change(rng):
     assert "the last layer, which alone tells the classes apart" in warning
     assert "all layers were drawn anew" in other
     assert "saliency vanilla" not in warning
+
+
+def test_a_map_is_stuck_only_beyond_the_interval(rng):
+    asked = measured(rng, change={"saliency guided": 0.81}, count=5)
+    asked[2].values["saliency guided"][depends.PREDICTIONS.name] = np.array([0.5, 0.7, 0.9, 1, 1])
+    asked[2].values["saliency guided"][depends.ALL.name] = np.full(5, 0.1)
+    text = conclusion(asked)
+    (row,) = [row for row in text[1].splitlines() if "saliency guided" in row]
+    assert row.endswith("may change with the network, or hardly.")
+    assert not any(line.startswith("**Warning.** saliency guided") for line in text)
 
 
 def test_conclusion_without_a_winner_and_of_few_images(rng):

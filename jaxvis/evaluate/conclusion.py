@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from jaxvis.evaluate import depends, matters, where
 from jaxvis.evaluate.baselines import BASELINES
 from jaxvis.evaluate.maps import SIX
-from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.question import Metric, Question
 
 # Adebayo et al. and Sixt et al. show curves and draw no line; this one is ours. A map that keeps a
 # larger rank correlation, when the layer that tells the classes apart is drawn anew, says little
@@ -99,9 +99,19 @@ def _dependence(question: Question, name: str) -> tuple[int, str]:
     figures = (
         f"rank correlation {last:.2f} with `predictions` drawn anew, {every:.2f} with all layers"
     )
-    if max(last, every if not math.isnan(every) else last) > UNCHANGED:
+    stuck = [_stuck(question, name, metric) for metric in (depends.PREDICTIONS, depends.ALL)]
+    if max(stuck) > 0:
         return -1, f"{figures}: hardly changes with the network"
-    return 1, f"{figures}: changes with the network"
+    if stuck[0] < 0:
+        return 1, f"{figures}: changes with the network"
+    return 0, f"{figures}: may change with the network, or hardly"
+
+
+def _stuck(question: Question, name: str, metric: Metric) -> int:
+    """Return 1 if the whole interval lies above UNCHANGED, -1 if below, else 0."""
+    found = question.estimate(name, metric.name)
+    ends = [found.mean if math.isnan(end) else end for end in (found.low, found.high)]
+    return int(ends[0] > UNCHANGED) - int(ends[1] <= UNCHANGED)
 
 
 def _warnings(questions: Sequence[Question]) -> list[str]:
@@ -113,7 +123,7 @@ def _warnings(questions: Sequence[Question]) -> list[str]:
             (depends.PREDICTIONS, "the last layer, which alone tells the classes apart, was"),
             (depends.ALL, "all layers were"),
         ):
-            stuck = [name for name in SIX if question.estimate(name, metric.name).mean > UNCHANGED]
+            stuck = [name for name in SIX if _stuck(question, name, metric) > 0]
             if stuck:
                 lines.append(
                     f"**Warning.** {_listed(stuck)} did not change (rank correlation above "

@@ -54,21 +54,32 @@ def _cells(question: Question) -> list[list[str]]:
     rows = [heading]
     for name in question.values:
         estimates = [question.estimate(name, metric.name) for metric in question.metrics]
-        rows.append([name, *map(_shown, estimates)])
+        rows.append([name, *(_shown(found, question.images) for found in estimates)])
     return rows
 
 
-def _shown(found: Estimate) -> str:
+def _shown(found: Estimate, images: int) -> str:
     if math.isnan(found.mean):
         return NOTHING
-    if math.isnan(found.low):
-        return f"{found.mean:.2f}"
-    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    text = f"{found.mean:.2f}"
+    if not math.isnan(found.low):
+        text += f" [{found.low:.2f}, {found.high:.2f}]"
+    return text if found.images == images else f"{text} of {found.images}"
 
 
 def _meanings(question: Question) -> list[str]:
     lines = [f"{metric.name}: {metric.meaning}." for metric in question.metrics]
-    return [*lines, "In brackets: 95 % interval of the mean over images, by bootstrap."]
+    lines.append("In brackets: 95 % interval of the mean over images, by bootstrap.")
+    counts = [
+        question.estimate(name, metric.name).images
+        for name in question.values
+        for metric in question.metrics
+    ]
+    if any(0 < count < question.images for count in counts):
+        lines.append(
+            '"of 5": the value exists for 5 images only, as where a map is zero everywhere.'
+        )
+    return lines
 
 
 def _numbers(found: Estimate) -> dict[str, Any]:
