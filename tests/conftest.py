@@ -26,6 +26,20 @@ def x64():
         yield
 
 
+@pytest.fixture
+def compilations():
+    """The names of what XLA compiles while the test runs."""
+    events: list[str] = []
+
+    def heard(event: str, seconds: float, **_: object) -> None:
+        if event.endswith("backend_compile_duration"):
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    yield events
+    jax.monitoring.clear_event_listeners()
+
+
 @pytest.fixture(scope="session")
 def narrow() -> VGG16:
     """A VGG16 of 4 to 32 channels for 64 x 64 images and 7 classes, its biases not zero."""

@@ -139,20 +139,6 @@ def test_a_name_is_no_sequence_of_names(narrow):
         randomized(narrow, "fc1")
 
 
-@pytest.fixture
-def compilations():
-    """The names of what XLA compiles while the test runs."""
-    events: list[str] = []
-
-    def heard(event: str, seconds: float, **_: object) -> None:
-        if event.endswith("backend_compile_duration"):
-            events.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(heard)
-    yield events
-    jax.monitoring.clear_event_listeners()
-
-
 @pytest.mark.parametrize("placed", [False, True])
 def test_one_compilation_serves_all_networks(placed, rng, compilations):
     """`placed`: the weights were put on a device by name, as one does with several."""

@@ -14,20 +14,6 @@ CALLS = 2000
 STATM = Path("/proc/self/statm")
 
 
-@pytest.fixture
-def compilations():
-    """The names of what XLA compiles while the test runs."""
-    events: list[str] = []
-
-    def heard(event: str, seconds: float, **_: object) -> None:
-        if event.endswith("backend_compile_duration"):
-            events.append(event)
-
-    jax.monitoring.register_event_duration_secs_listener(heard)
-    yield events
-    jax.monitoring.clear_event_listeners()
-
-
 def resident_megabytes() -> float:
     gc.collect()
     return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
