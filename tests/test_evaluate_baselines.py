@@ -32,8 +32,9 @@ def test_random_maps_belong_to_their_seeds():
 def test_interval_is_scipys(rng):
     values = rng.exponential(size=60)
     found = estimate(values, resamples=20_000)
+    # Not seeded: SciPy renamed that argument in 1.15, and so many resamples need no seed.
     wanted = stats.bootstrap(
-        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1)
+        (values,), np.mean, method="percentile", n_resamples=20_000
     ).confidence_interval
     np.testing.assert_allclose(found.mean, values.mean())
     np.testing.assert_allclose([found.low, found.high], wanted, rtol=0.02)
