@@ -11,7 +11,7 @@ from ilsvrc import DataError, Subject
 RIGHT = 0.5  # IoU
 METHODS = ("Grad-CAM", "backpropagation")
 # Top-1 and top-5 error in per cent: Keras Applications' table of errors on single centre crops, and
-# the Grad-CAM paper's table for VGG-16.
+# the Grad-CAM paper's for VGG-16, its classification error as a reproduction of it quotes that.
 PUBLISHED = {
     "classification, centre": (28.7, 9.9),
     "classification, squeezed": (30.38, 10.89),

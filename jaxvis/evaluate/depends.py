@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxvis.evaluate.baselines import BASELINES
-from jaxvis.evaluate.maps import SIX, Subjects, enlarged, signed, unsigned
+from jaxvis.evaluate.maps import SIX, Subjects, by_name, enlarged, unsigned
 from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
 from jaxvis.evaluate.similarity import spearman, ssim
@@ -85,7 +85,8 @@ def _comparison(
 
     def maps_of(network: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         maps = explain(network, x, subjects.classes, layer=layer, signed=True)
-        return unsigned(maps), signed(maps)
+        signed = by_name(maps)
+        return unsigned(signed), signed
 
     plain, plain_signed = maps_of(model)
     shown = enlarged(plain, subjects)  # SSIM compares pictures

@@ -11,7 +11,7 @@ from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.conclusion import conclusion
 from jaxvis.evaluate.depends import Course, does_it_depend, does_it_depend_quickly
-from jaxvis.evaluate.maps import Subjects, all_maps, baseline_maps, enlarged
+from jaxvis.evaluate.maps import Subjects, all_maps, baseline_maps, by_name, enlarged
 from jaxvis.evaluate.matters import does_it_matter, does_it_matter_quickly
 from jaxvis.evaluate.question import Question, joined
 from jaxvis.evaluate.randomization import CASCADE
@@ -75,9 +75,7 @@ def evaluate_quickly(
     model: Any, subjects: Subjects, maps: Maps, *, layer: str | int = "block5_conv3"
 ) -> tuple[list[Question], list[str]]:
     """Ask what a report has time for, of maps that are there: questions and conclusion."""
-    named = {f"saliency {rule}": a for rule, a in maps.saliency.items()}
-    named |= {f"Grad-CAM {rule}": a for rule, a in maps.grad_cam.items()}
-    large = enlarged(named, subjects) | baseline_maps(subjects)  # type: ignore[arg-type]
+    large = enlarged(by_name(maps), subjects) | baseline_maps(subjects)
     questions = [] if subjects.masks is None else [where_is_it(large, subjects.masks)]
     questions.append(does_it_matter_quickly(model, subjects, large))
     questions.append(does_it_depend_quickly(model, subjects, layer=layer))

@@ -46,18 +46,15 @@ class Subjects(NamedTuple):
         return self.slice(0, count)
 
 
-def unsigned(maps: Maps) -> dict[str, np.ndarray]:
-    """Return the six maps as they are shown, from those with signs, Grad-CAM not enlarged."""
-    found = {f"saliency {rule}": np.abs(np.asarray(a)) for rule, a in maps.saliency.items()}
-    return found | {
-        f"Grad-CAM {rule}": np.maximum(np.asarray(a), 0) for rule, a in maps.grad_cam.items()
-    }
-
-
-def signed(maps: Maps) -> dict[str, np.ndarray]:
-    """Return the six maps with their signs, by the same names."""
+def by_name(maps: Maps) -> dict[str, np.ndarray]:
+    """Return what `explain` made, by the names in `SIX`, Grad-CAM not enlarged."""
     found = {f"saliency {rule}": np.asarray(a) for rule, a in maps.saliency.items()}
     return found | {f"Grad-CAM {rule}": np.asarray(a) for rule, a in maps.grad_cam.items()}
+
+
+def unsigned(signed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the maps that are shown, from those that `explain` made with `signed=True`."""
+    return {name: np.abs(a) if name in SALIENCY else np.maximum(a, 0) for name, a in signed.items()}
 
 
 def baseline_maps(subjects: Subjects) -> dict[str, Float32[np.ndarray, "n height width"]]:
@@ -75,7 +72,7 @@ def all_maps(
 ) -> dict[str, Float32[np.ndarray, "n height width"]]:
     """Return the six maps and the baselines, all of the images' size, raw values at least 0."""
     maps = explain(model, preprocess(subjects.images), subjects.classes, layer=layer)
-    return enlarged(unsigned(maps), subjects) | baseline_maps(subjects)
+    return enlarged(by_name(maps), subjects) | baseline_maps(subjects)
 
 
 def enlarged(

@@ -13,7 +13,7 @@ from jaxvis.evaluate.fidelity import (
     unexplained,
     uniform_offsets,
 )
-from jaxvis.evaluate.maps import Subjects, unsigned
+from jaxvis.evaluate.maps import Subjects, by_name
 from jaxvis.evaluate.perturbation import deleted, deletion, drop_and_increase, insertion
 from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.road import road
@@ -73,7 +73,7 @@ def does_it_matter(
     worst = max_sensitivity(
         lambda x: explain(model, x, classes, layer=layer), x, uniform_offsets(x, samples=5)
     )
-    for name, value in unsigned(worst).items():
+    for name, value in by_name(worst).items():
         values[name][SENSITIVITY.name] = value
     return Question("matters", TITLE, METRICS, values)
 
