@@ -18,12 +18,12 @@ from jaxvis.explain import compile_explain as compile_explain
 from jaxvis.explain import explain as explain
 from jaxvis.gradcam import grad_cam as grad_cam
 from jaxvis.images import ImageError as ImageError
-from jaxvis.images import deprocess as deprocess
 from jaxvis.images import find_images as find_images
 from jaxvis.images import load_images as load_images
-from jaxvis.images import preprocess as preprocess
 from jaxvis.labels import top_k as top_k
 from jaxvis.layers import LAYERS as LAYERS
+from jaxvis.preprocessing import deprocess as deprocess
+from jaxvis.preprocessing import preprocess as preprocess
 from jaxvis.relu import GUIDED as GUIDED
 from jaxvis.relu import RECTIFIED as RECTIFIED
 from jaxvis.relu import RULES as RULES

@@ -10,8 +10,9 @@ from jaxtyping import Float
 
 from jaxvis.explain import Maps, compile_explain, planned_bytes
 from jaxvis.groups import IMAGES, MOST_GROUPS, on_cpu
-from jaxvis.relu import RULES, AnyArray, Rule
-from jaxvis.saliency import Score
+from jaxvis.relu import RULES, Rule
+from jaxvis.target import Score
+from jaxvis.types import AnyArray
 
 LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is
 

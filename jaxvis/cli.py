@@ -178,8 +178,8 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _weights(options: argparse.Namespace) -> int:
     from jaxvis.download import SOURCES, inventory
+    from jaxvis.folders import cache_folder, keras_folder
     from jaxvis.keras_h5 import weights_file
-    from jaxvis.weights_cache import cache_folder, keras_folder
 
     demo = weights_file("demo")
     print(f"demo: {demo}, {demo.stat().st_size:,} bytes, part of jaxvis")

@@ -24,7 +24,7 @@ def use_compile_cache(folder: str | os.PathLike[str] | None = None) -> Path:
         PermissionError: the folder belongs to somebody else, or others may enter it.
         OSError: the folder cannot be made.
     """
-    from jaxvis.weights_cache import cache_folder
+    from jaxvis.folders import cache_folder
 
     root = cache_folder() / "compiled" if folder is None else Path(folder).expanduser()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)

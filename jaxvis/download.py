@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxvis.errors import WeightsFetchError
-from jaxvis.weights_cache import PART, Source, cache_folder, keras_folder, problem, staging
+from jaxvis.folders import cache_folder, keras_folder
+from jaxvis.weights_cache import PART, Source, problem, staging
 
 HOSTS = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/",

@@ -15,18 +15,20 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.compiled import Compiled
-from jaxvis.gradcam import activation_of, check_maps, class_activation_map, cut
+from jaxvis.cut import activation_of, check_maps, cut
+from jaxvis.gradcam import class_activation_map
 from jaxvis.groups import group_size, vjp_in_groups
-from jaxvis.relu import RULES, AnyArray, Rule, relu_under
-from jaxvis.saliency import (
+from jaxvis.relu import RULES, Rule, relu_under
+from jaxvis.saliency import largest_over_channels
+from jaxvis.target import (
     Score,
     as_targets,
     check_floats,
     check_logits,
     check_targets,
-    largest_over_channels,
     logit_cotangent,
 )
+from jaxvis.types import AnyArray
 
 
 class Maps(NamedTuple):

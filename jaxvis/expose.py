@@ -4,7 +4,6 @@ The function is traced into a jaxpr (`jaxprs.trace`), a plan says which of its e
 (`relu_sites.make_plan`), and `run` runs it equation by equation with another ReLU in those places.
 """
 
-import inspect
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,11 +12,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
-from jaxvis import jaxprs, reenter
+from jaxvis import jaxprs
+from jaxvis.cutting import cut_at
+from jaxvis.reenter import run_steps
 from jaxvis.relu import Relu, Rule, relu_under
-from jaxvis.relu_sites import FORMS, Enter, Replace, Site, make_plan
+from jaxvis.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
 
 Function = Callable[..., Any]
 
@@ -49,8 +49,6 @@ class ExposedRelu:
 
     def cut(self, layer: str | int) -> tuple[Function, Function]:
         """Cut the function at a value, as `cut_at` does, into `(body, head)`."""
-        from jaxvis.cutting import cut_at  # which itself runs exposed functions
-
         return cut_at(self.function, layer, forms=self.forms)
 
 
@@ -82,63 +80,6 @@ def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
     if not callable(f):
         raise TypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
     return ExposedRelu(f, check_forms(forms))
-
-
-def check_forms(forms: Sequence[str]) -> tuple[str, ...]:
-    """Return the forms as a tuple; raise ValueError for one that is unknown."""
-    forms = (forms,) if isinstance(forms, str) else tuple(forms)
-    for form in forms:
-        if form not in FORMS:
-            raise ValueError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
-    return forms
-
-
-def run_steps(eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict) -> None:
-    """Run equations by their plan, writing the results into the environment."""
-    for eqn, step in zip(eqns, plan, strict=True):
-        values = [jaxprs.read(environment, atom) for atom in eqn.invars]
-        with jaxprs.at(eqn):
-            if isinstance(step, Replace):
-                outputs = [_replaced(step, relu, values)]
-            elif isinstance(step, Enter):
-                outputs = reenter.enter(eqn, _run_body, step.plans, relu, values)
-            else:
-                outputs = jaxprs.bind(eqn, values)
-        environment.update(zip(eqn.outvars, outputs, strict=True))
-
-
-def _run_body(body: jaxprs.Body, plan: tuple, relu: Relu, values: Sequence[Any]) -> list:
-    environment = jaxprs.start(body.jaxpr, body.consts, values)
-    run_steps(body.jaxpr.eqns, plan, relu, environment)
-    return [jaxprs.read(environment, atom) for atom in body.jaxpr.outvars]
-
-
-def _replaced(step: Replace, relu: Relu, values: list) -> Any:
-    x = values[step.operand]
-    function: Function = relu
-    y = function(x, step.site) if _takes_where(relu) else function(x)
-    if jnp.shape(y) != jnp.shape(x) or jnp.result_type(y) != jnp.result_type(x):
-        raise ValueError(
-            f"relu returned {jnp.result_type(y)}{list(jnp.shape(y))} for "
-            f"{jnp.result_type(x)}{list(jnp.shape(x))} ({step.site}); wanted the same shape and "
-            "dtype"
-        )
-    if step.cap is None and step.cap_operand is None:
-        return y
-    cap = jnp.asarray(step.cap if step.cap_operand is None else values[step.cap_operand], y.dtype)
-    return jnp.where(y >= cap, cap, y)  # no gradient at the cap itself, as in relu6 and clamp
-
-
-def _takes_where(relu: Relu) -> bool:
-    """Whether a ReLU must be given two arguments, or has one that is named `where`."""
-    try:
-        parameters = inspect.signature(relu).parameters.values()
-    except ValueError:  # built-in functions have no signature
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    places = [p for p in parameters if p.kind in positional]
-    required = [p for p in places if p.default is inspect.Parameter.empty]
-    return len(required) == 2 or any(p.name == "where" for p in places[1:2])
 
 
 class ReluCount(NamedTuple):
@@ -181,13 +122,3 @@ def count_relus(f: Function, *args: Any, forms: Sequence[str] = FORMS, **kwargs:
     traced = jaxprs.trace(exposed.function, args, kwargs)
     _, found = make_plan(traced.jaxpr, traced.consts, exposed.forms)
     return ReluCount(tuple(found.relus), tuple(found.left_alone))
-
-
-def no_relus(left_alone: Sequence[Site]) -> str:
-    """Say that every rule will give the same map, and what there is instead of ReLUs."""
-    others = Counter(site.form for site in left_alone)
-    listed = ", ".join(f"{form} ({count})" for form, count in others.items()) or "nothing like one"
-    return (
-        "expose_relu found no ReLU in the function, so every rule gives the same gradient; it "
-        f"found {listed}: see count_relus(f, x)"
-    )

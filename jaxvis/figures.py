@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from jaxvis import render
+from jaxvis.checks import check_images, maps_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def figure_saliency(
     `figure_images` and `heat_map` do, and for another number of maps than images.
     """
     images = _checked(images, titles)
-    values = render.maps_for(maps, images, "maps")
+    values = maps_for(maps, images, "maps")
     row = _Row(render.heat_map(values, colormap=colormap), _remarks(values))
     return _lines([_Row(images, [""] * len(images)), row], titles, title)
 
@@ -82,7 +83,7 @@ def figure_grad_cam(
     `figure_images` and `overlay` do, and for another number of maps than images.
     """
     images = _checked(images, titles)
-    values = render.maps_for(cams, images, "cams")
+    values = maps_for(cams, images, "cams")
     large = render.upsample(values, images.shape[1:3])
     pictures = render.overlay(images, large, alpha=alpha, colormap=colormap)
     return _lines([_overlaid(images, pictures, values)], titles, title)
@@ -117,14 +118,14 @@ def figure_comparison(
     cell = max(SMALL_CELL, min(CELL, 6 * CELL / len(images)))
     rows = [_Row(images, [""] * len(images), "input")]
     for name, maps in (saliency or {}).items():
-        values = render.maps_for(maps, images, f"saliency[{name!r}]")
+        values = maps_for(maps, images, f"saliency[{name!r}]")
         most = np.percentile(values, PERCENTILE)
         top = float(most if most > 0 else max(values.max(), 0))
         pictures = render.colours(values / (top or 1), colormap)
         row = _Row(pictures, _remarks(values))
         rows.append(_on_scale(row, f"saliency: {name}", values, top))
     for name, cams in (grad_cam or {}).items():
-        values = render.maps_for(cams, images, f"grad_cam[{name!r}]")
+        values = maps_for(cams, images, f"grad_cam[{name!r}]")
         top = float(max(values.max(), 0))
         large = render.upsample(values, images.shape[1:3]) / (top or 1)
         pictures = render.blend(images, render.colours(large, colormap), alpha)
@@ -141,7 +142,7 @@ def figure_comparison(
 
 def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height width 3"]:
     images = np.asarray(images)
-    render.check_images(images)
+    check_images(images)
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(images)} images want as many titles; found {len(titles)}")
     return images

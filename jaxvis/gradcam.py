@@ -5,7 +5,6 @@ Localization" (arXiv 1610.02391, 2016), section 3. A model is cut in two behind 
 Grad-CAM is one gradient of the second half.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,8 +13,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxvis.compiled import Compiled
-from jaxvis.relu import VANILLA, AnyArray, Relu, Rule, relu_under
-from jaxvis.saliency import (
+from jaxvis.cut import activation_of, check_maps, cut
+from jaxvis.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.target import (
     Score,
     as_targets,
     check_floats,
@@ -23,8 +23,7 @@ from jaxvis.saliency import (
     check_targets,
     logit_cotangent,
 )
-
-Part = Callable[..., Any]
+from jaxvis.types import AnyArray
 
 
 def grad_cam(
@@ -86,33 +85,3 @@ def class_activation_map(
     weights = jnp.mean(gradient, axis=(1, 2), keepdims=True)
     cam = jnp.sum(weights * activation, axis=-1)
     return cam if signed else jnp.maximum(cam, jnp.zeros((), cam.dtype))
-
-
-def cut(model: Any, layer: str | int) -> tuple[Part, Part]:
-    """Return the model's `(body, head)` around a layer; a pair is taken as cut already.
-
-    Raises:
-        TypeError: the model is neither a pair nor has a method `cut`.
-    """
-    if isinstance(model, tuple) and len(model) == 2:
-        return model
-    if hasattr(model, "cut"):
-        return model.cut(layer)
-    raise TypeError(
-        f"a {type(model).__name__} cannot be cut; wanted a model with cut(layer) -> (body, head), "
-        "or such a pair of callables"
-    )
-
-
-def activation_of(at_cut: Any) -> Float[Array, "n h w c"]:
-    """Return the activation at a cut: all that a body returns, or its first leaf (see `AtCut`)."""
-    return jax.tree.leaves(at_cut)[0]
-
-
-def check_maps(activation: Any, layer: str | int) -> None:
-    """Raise ValueError unless the activations behind the cut have height and width."""
-    if activation.ndim != 4:
-        raise ValueError(
-            f"Grad-CAM needs maps (n, height, width, channels), but behind {layer!r} there is "
-            f"shape {activation.shape}; choose a convolution or pooling, such as 'block5_conv3'"
-        )

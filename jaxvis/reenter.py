@@ -139,3 +139,51 @@ AGAIN: dict[str, Callable[[list, dict, tuple, tuple], Sequence[Any]]] = {
     "jit": _jit, "pjit": _jit, "remat2": _checkpoint, "checkpoint": _checkpoint, "cond": _cond,
     "scan": _scan, "while": _while, "shard_map": _shard_map,
 }  # fmt: skip
+
+
+def run_steps(eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict) -> None:
+    """Run equations by their plan, writing the results into the environment."""
+    for eqn, step in zip(eqns, plan, strict=True):
+        values = [jaxprs.read(environment, atom) for atom in eqn.invars]
+        with jaxprs.at(eqn):
+            if isinstance(step, Replace):
+                outputs = [_replaced(step, relu, values)]
+            elif isinstance(step, Enter):
+                outputs = enter(eqn, _run_body, step.plans, relu, values)
+            else:
+                outputs = jaxprs.bind(eqn, values)
+        environment.update(zip(eqn.outvars, outputs, strict=True))
+
+
+def _run_body(body: jaxprs.Body, plan: tuple, relu: Relu, values: Sequence[Any]) -> list:
+    environment = jaxprs.start(body.jaxpr, body.consts, values)
+    run_steps(body.jaxpr.eqns, plan, relu, environment)
+    return [jaxprs.read(environment, atom) for atom in body.jaxpr.outvars]
+
+
+def _replaced(step: Replace, relu: Relu, values: list) -> Any:
+    x = values[step.operand]
+    function: Function = relu
+    y = function(x, step.site) if _takes_where(relu) else function(x)
+    if jnp.shape(y) != jnp.shape(x) or jnp.result_type(y) != jnp.result_type(x):
+        raise ValueError(
+            f"relu returned {jnp.result_type(y)}{list(jnp.shape(y))} for "
+            f"{jnp.result_type(x)}{list(jnp.shape(x))} ({step.site}); wanted the same shape and "
+            "dtype"
+        )
+    if step.cap is None and step.cap_operand is None:
+        return y
+    cap = jnp.asarray(step.cap if step.cap_operand is None else values[step.cap_operand], y.dtype)
+    return jnp.where(y >= cap, cap, y)  # no gradient at the cap itself, as in relu6 and clamp
+
+
+def _takes_where(relu: Relu) -> bool:
+    """Whether a ReLU must be given two arguments, or has one that is named `where`."""
+    try:
+        parameters = inspect.signature(relu).parameters.values()
+    except ValueError:  # built-in functions have no signature
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [p for p in parameters if p.kind in positional]
+    required = [p for p in places if p.default is inspect.Parameter.empty]
+    return len(required) == 2 or any(p.name == "where" for p in places[1:2])

@@ -25,7 +25,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-AnyArray = Array | np.ndarray  # what every function takes; all return JAX arrays
 Relu = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 

@@ -6,6 +6,7 @@ meaning first: 0, "where x > 0", "the ReLU of x". A plan then says, equation by 
 it is (None), put a ReLU there (`Replace`), or go into the jaxprs that it holds (`Enter`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -244,3 +245,22 @@ def _check_no_relus(eqn: Any, found: Found) -> None:
                 "jit, checkpoint, scan, while_loop, cond, switch, shard_map and functions with a "
                 "custom gradient: move the ReLU out of it, or leave its form out of forms="
             )
+
+
+def check_forms(forms: Sequence[str]) -> tuple[str, ...]:
+    """Return the forms as a tuple; raise ValueError for one that is unknown."""
+    forms = (forms,) if isinstance(forms, str) else tuple(forms)
+    for form in forms:
+        if form not in FORMS:
+            raise ValueError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
+    return forms
+
+
+def no_relus(left_alone: Sequence[Site]) -> str:
+    """Say that every rule will give the same map, and what there is instead of ReLUs."""
+    others = Counter(site.form for site in left_alone)
+    listed = ", ".join(f"{form} ({count})" for form, count in others.items()) or "nothing like one"
+    return (
+        "expose_relu found no ReLU in the function, so every rule gives the same gradient; it "
+        f"found {listed}: see count_relus(f, x)"
+    )

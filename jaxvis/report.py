@@ -5,70 +5,32 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaxvis import figures, render
 from jaxvis.batches import explain_batches
+from jaxvis.cut import cut
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.maps import Subjects
 from jaxvis.evaluate.question import Question
 from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
-from jaxvis.explain import Maps
-from jaxvis.gradcam import cut
-from jaxvis.images import find_images, load_images, preprocess
+from jaxvis.images import find_images, load_images
 from jaxvis.keras_h5 import load_vgg16
-from jaxvis.labels import Prediction, softmax, top_k
+from jaxvis.labels import top_k
 from jaxvis.output import OutputError as OutputError
 from jaxvis.output import environment, staging
-from jaxvis.relu import AnyArray
-from jaxvis.report_page import class_name, page
-from jaxvis.vgg16 import VGG16
+from jaxvis.preprocessing import preprocess
+from jaxvis.report_page import page
+from jaxvis.report_result import Options as Options
+from jaxvis.report_result import Result, class_name
+from jaxvis.types import AnyArray
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
 
 Step = Callable[[str], None]
-
-
-class Options(NamedTuple):
-    """How a report is made; the names are those of the command's options."""
-
-    weights: str = "imagenet"
-    class_name: str | None = None
-    layer: str = "block5_conv3"
-    labels: Sequence[str] | None = None
-    precision: str | None = None
-    resample: str = "nearest"
-    colormap: str = "jet"
-    alpha: float = 0.5
-    boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
-    evaluate: bool = True  # measure the maps, and end with a conclusion
-
-
-class Result(NamedTuple):
-    """All that a report shows: `classes` are the indices explained, one per image."""
-
-    files: list[Path]
-    images: np.ndarray
-    model: VGG16
-    classes: np.ndarray
-    predictions: list[list[Prediction]]
-    maps: Maps
-    seconds: dict[str, float]
-    options: Options
-    questions: list[Question]
-    conclusion: list[str]
-
-    def class_titles(self) -> list[str]:
-        """Return file, class and probability of every image, as its title in a figure."""
-        return [
-            f"{file.stem}\n{class_name(self.model, index)} {100 * shares[index]:.1f} %"
-            for file, index, shares in zip(
-                self.files, self.classes, softmax(self.maps.logits), strict=True
-            )
-        ]
 
 
 def write_report(

@@ -1,15 +1,12 @@
 """The text of the lab report, in Markdown."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxvis.evaluate.tables import markdown
 from jaxvis.layers import summary_table
-from jaxvis.relu import AnyArray
-
-if TYPE_CHECKING:
-    from jaxvis.report import Result
-    from jaxvis.vgg16 import VGG16
+from jaxvis.report_result import Result, class_name
+from jaxvis.types import AnyArray
 
 SALIENCY = {
     "vanilla": "Backpropagation as it is: a ReLU passes the gradient where its input was positive "
@@ -28,7 +25,7 @@ GRAD_CAM = {
 }
 
 
-def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
+def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
     """Return report.md: predictions, figures with a line on each, summary, versions, conclusion."""
     parts = ["# What the network looks at", _predictions(result), "## The images"]
     parts += _figures(drawn["inputs"], "The images as the network receives them, before the mean "
@@ -59,12 +56,7 @@ def page(result: "Result", drawn: Mapping[str, list[str]], environment: Mapping[
     return "\n\n".join(parts) + "\n"
 
 
-def class_name(model: "VGG16", index: int) -> str:
-    """Return the name of a class, or "class 7" where the model has no names."""
-    return model.labels[index] if model.labels else f"class {index}"
-
-
-def _predictions(result: "Result") -> str:
+def _predictions(result: Result) -> str:
     """A table: the explained class and the five most probable ones of every image."""
     columns = len(result.predictions[0])
     ranks = " | ".join(f"{rank}." for rank in range(1, columns + 1))
@@ -87,7 +79,7 @@ def _figures(files: list[str], *lines: str) -> list[str]:
     return [f"![{file}]({file})" for file in files] + [line for line in lines if line]
 
 
-def _nothing(result: "Result", maps: AnyArray) -> str:
+def _nothing(result: Result, maps: AnyArray) -> str:
     """Say which maps are zero everywhere, so that nobody reads a picture into nothing."""
     empty = [
         _plain(file.name) for file, one in zip(result.files, maps, strict=True) if not one.any()
@@ -97,7 +89,7 @@ def _nothing(result: "Result", maps: AnyArray) -> str:
     return f"Nothing positive: the map is zero everywhere for {', '.join(empty)}."
 
 
-def _made(result: "Result", environment: Mapping[str, Any]) -> str:
+def _made(result: Result, environment: Mapping[str, Any]) -> str:
     options = result.options
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in result.seconds.items())
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())

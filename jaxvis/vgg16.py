@@ -24,7 +24,8 @@ from jaxvis.layers import (
     summary_table,
 )
 from jaxvis.pooling import max_pool
-from jaxvis.relu import AnyArray, Relu
+from jaxvis.relu import Relu
+from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]
 PRECISIONS = ("default", "high", "highest", "bfloat16")

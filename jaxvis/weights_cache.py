@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from platformdirs import user_cache_path
-
 from jaxvis.errors import WeightsFetchError
+from jaxvis.folders import cache_folder
 
 STALE = 24 * 3600  # seconds after which an unfinished download belongs to a run that died
 PART = (".jaxvis-", ".part")  # first and last letters of the folder of an unfinished download
@@ -31,18 +30,6 @@ class Source(NamedTuple):
     size: int
     md5: str
     urls: tuple[str, ...]
-
-
-def cache_folder() -> Path:
-    """Return where fetched files are kept: JAXVIS_CACHE, or the platform's cache folder."""
-    chosen = os.environ.get("JAXVIS_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("jaxvis", appauthor=False)
-
-
-def keras_folder() -> Path:
-    """Return where Keras keeps what it fetched; files there are used but never changed."""
-    chosen = os.environ.get("KERAS_HOME")
-    return (Path(chosen) if chosen else Path("~/.keras")).expanduser() / "models"
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from https_server import Server, redirect, refuse, send, serve
 from jaxvis import download, https, weights_cache
 from jaxvis.download import SOURCES, fetch, find, inventory
 from jaxvis.errors import WeightsError, WeightsFetchError
+from jaxvis.folders import cache_folder, keras_folder
 from jaxvis.keras_h5 import load_vgg16, save_vgg16
 from jaxvis.vgg16 import VGG16
-from jaxvis.weights_cache import Source, cache_folder, keras_folder
+from jaxvis.weights_cache import Source
 
 NAME = "imagenet"
 CONTENT = np.random.Generator(np.random.PCG64(0)).bytes(3_000_000)

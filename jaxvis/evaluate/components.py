@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxvis.relu import AnyArray
+from jaxvis.types import AnyArray
 
 Labels = Int[Array, "height width n"]
 MOST_PIXELS = 2**31 - 1  # labels are int32

@@ -15,9 +15,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from jaxvis.checks import finite_maps
 from jaxvis.evaluate.components import above, largest_component
-from jaxvis.relu import AnyArray
-from jaxvis.render import finite_maps
+from jaxvis.types import AnyArray
 
 Maps = Float[AnyArray, "n height width"]
 Masks = Bool[AnyArray, "n height width"]

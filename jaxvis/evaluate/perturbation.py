@@ -17,8 +17,8 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from jaxvis.compiled import Compiled
 from jaxvis.evaluate.checks import check_maps
-from jaxvis.relu import AnyArray
-from jaxvis.saliency import as_targets, check_floats, check_logits, check_targets
+from jaxvis.target import as_targets, check_floats, check_logits, check_targets
+from jaxvis.types import AnyArray
 
 STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
 BLUR_SIZE, BLUR_SIGMA = 11, 5.0  # pixels; of the blurred image that insertion starts from

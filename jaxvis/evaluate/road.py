@@ -17,8 +17,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaxvis.evaluate.checks import check_maps
 from jaxvis.evaluate.perturbation import Curve, class_probability, ranks, targets_of
-from jaxvis.relu import AnyArray
-from jaxvis.saliency import check_targets
+from jaxvis.target import check_targets
+from jaxvis.types import AnyArray
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the pixels, removed
 NOISE = 0.6  # grey levels: 0.01 of ImageNet's standard deviation of 58, as the authors have it

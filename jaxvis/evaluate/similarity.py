@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
 
-from jaxvis.relu import AnyArray
+from jaxvis.types import AnyArray
 
 Maps = Float[Array, "n height width"]
 
