@@ -33,7 +33,7 @@ from tqdm import tqdm
 import jaxvis as jv
 from jaxvis.evaluate.components import above, bounding_boxes, largest_component
 from jaxvis.gradcam import class_activation_map
-from jaxvis.groups import group_size, vjp_in_groups
+from jaxvis.gradients.groups import group_size, vjp_in_groups
 from jaxvis.render import interpolation
 from jaxvis.saliency import largest_over_channels
 from jaxvis.vgg16 import PRECISIONS

@@ -17,6 +17,15 @@ from jaxvis.explain import Maps as Maps
 from jaxvis.explain import compile_explain as compile_explain
 from jaxvis.explain import explain as explain
 from jaxvis.gradcam import grad_cam as grad_cam
+from jaxvis.gradients.relu import GUIDED as GUIDED
+from jaxvis.gradients.relu import RECTIFIED as RECTIFIED
+from jaxvis.gradients.relu import RULES as RULES
+from jaxvis.gradients.relu import VANILLA as VANILLA
+from jaxvis.gradients.relu import Rule as Rule
+from jaxvis.gradients.relu import guided_relu as guided_relu
+from jaxvis.gradients.relu import rectified_relu as rectified_relu
+from jaxvis.gradients.relu import relu as relu
+from jaxvis.gradients.relu import vanilla_relu as vanilla_relu
 from jaxvis.images import ImageError as ImageError
 from jaxvis.images import find_images as find_images
 from jaxvis.images import load_images as load_images
@@ -24,15 +33,6 @@ from jaxvis.labels import top_k as top_k
 from jaxvis.layers import LAYERS as LAYERS
 from jaxvis.preprocessing import deprocess as deprocess
 from jaxvis.preprocessing import preprocess as preprocess
-from jaxvis.relu import GUIDED as GUIDED
-from jaxvis.relu import RECTIFIED as RECTIFIED
-from jaxvis.relu import RULES as RULES
-from jaxvis.relu import VANILLA as VANILLA
-from jaxvis.relu import Rule as Rule
-from jaxvis.relu import guided_relu as guided_relu
-from jaxvis.relu import rectified_relu as rectified_relu
-from jaxvis.relu import relu as relu
-from jaxvis.relu import vanilla_relu as vanilla_relu
 from jaxvis.render import heat_map as heat_map
 from jaxvis.render import normalize as normalize
 from jaxvis.render import overlay as overlay
@@ -43,7 +43,6 @@ from jaxvis.version import __version__ as __version__
 from jaxvis.vgg16 import VGG16 as VGG16
 
 if TYPE_CHECKING:
-    from jaxvis.compile_cache import use_compile_cache as use_compile_cache
     from jaxvis.cutting import cut_at as cut_at
     from jaxvis.errors import WeightsError as WeightsError
     from jaxvis.expose import count_relus as count_relus
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from jaxvis.figures import figure_grad_cam as figure_grad_cam
     from jaxvis.figures import figure_images as figure_images
     from jaxvis.figures import figure_saliency as figure_saliency
+    from jaxvis.gradients.compile_cache import use_compile_cache as use_compile_cache
     from jaxvis.keras_h5 import load_vgg16 as load_vgg16
     from jaxvis.keras_h5 import save_vgg16 as save_vgg16
     from jaxvis.scenes import scene as scene
@@ -71,7 +71,7 @@ _LATER = {
     "save_vgg16": "jaxvis.keras_h5",
     "scene": "jaxvis.scenes",
     "two_objects": "jaxvis.scenes",
-    "use_compile_cache": "jaxvis.compile_cache",
+    "use_compile_cache": "jaxvis.gradients.compile_cache",
 }
 
 

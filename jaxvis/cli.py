@@ -134,7 +134,7 @@ def _share(text: str) -> float:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from jaxvis.compile_cache import use_compile_cache, use_compile_cache_if_asked
+    from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
     from jaxvis.report import Options, write_report
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()

@@ -70,9 +70,9 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the command; errors are those of `evaluate` and of the files."""
     from jaxvis import evaluate as ev
-    from jaxvis.compile_cache import use_compile_cache, use_compile_cache_if_asked
-    from jaxvis.cut import cut
     from jaxvis.evaluate import evaluation, tables
+    from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
+    from jaxvis.gradients.cut import cut
     from jaxvis.keras_h5 import load_vgg16
     from jaxvis.labels import read_labels
     from jaxvis.output import environment, staging

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxvis import jaxprs
+from jaxvis.gradients.relu import Relu, Rule, relu_under
 from jaxvis.jaxprs import Function
 from jaxvis.reenter import run_steps
-from jaxvis.relu import Relu, Rule, relu_under
 from jaxvis.relu_sites import FORMS, NO_RELUS, Replace, check_forms, make_plan, no_relus
 
 

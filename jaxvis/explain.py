@@ -3,7 +3,7 @@
 The forward pass does not depend on the rule, so it runs once. Cut at the Grad-CAM layer, the
 gradient that Grad-CAM averages is the one that the saliency map carries on from, so each rule
 needs one backward pass: one forward and three backward, where six separate maps take six and three.
-On a CPU the images go through in small groups (`jaxvis.groups`): the same work in a better order.
+On a CPU the images go through in small groups (`jaxvis.gradients.groups`): the same work in a better order.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,13 +14,12 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from jaxvis.compiled import Compiled
-from jaxvis.cut import activation_of, check_maps, cut
 from jaxvis.gradcam import class_activation_map
-from jaxvis.groups import group_size, vjp_in_groups
-from jaxvis.relu import RULES, Rule, relu_under
-from jaxvis.saliency import largest_over_channels
-from jaxvis.target import (
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.cut import activation_of, check_maps, cut
+from jaxvis.gradients.groups import group_size, vjp_in_groups
+from jaxvis.gradients.relu import RULES, Rule, relu_under
+from jaxvis.gradients.target import (
     Score,
     as_targets,
     check_floats,
@@ -28,6 +27,7 @@ from jaxvis.target import (
     check_targets,
     logit_cotangent,
 )
+from jaxvis.saliency import largest_over_channels
 from jaxvis.types import AnyArray
 
 

@@ -15,8 +15,8 @@ import jax
 
 from jaxvis import jaxprs
 from jaxvis.cutting import cut_at
+from jaxvis.gradients.relu import Relu, Rule, relu_under
 from jaxvis.reenter import run_steps
-from jaxvis.relu import Relu, Rule, relu_under
 from jaxvis.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
 
 Function = Callable[..., Any]

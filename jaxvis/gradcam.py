@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxvis.compiled import Compiled
-from jaxvis.cut import activation_of, check_maps, cut
-from jaxvis.relu import VANILLA, Relu, Rule, relu_under
-from jaxvis.target import (
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.cut import activation_of, check_maps, cut
+from jaxvis.gradients.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.gradients.target import (
     Score,
     as_targets,
     check_floats,

@@ -11,12 +11,12 @@ import numpy as np
 
 from jaxvis import figures, render
 from jaxvis.batches import explain_batches
-from jaxvis.cut import cut
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.maps import Subjects
 from jaxvis.evaluate.question import Question
 from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
+from jaxvis.gradients.cut import cut
 from jaxvis.images import find_images, load_images
 from jaxvis.keras_h5 import load_vgg16
 from jaxvis.labels import top_k

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxvis.compiled import Compiled
-from jaxvis.relu import VANILLA, Relu, Rule, relu_under
-from jaxvis.target import (
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.relu import VANILLA, Relu, Rule, relu_under
+from jaxvis.gradients.target import (
     Model,
     Score,
     as_targets,

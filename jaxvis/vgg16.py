@@ -13,6 +13,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxvis import labels as _labels
+from jaxvis.gradients.relu import Relu
 from jaxvis.layers import (
     LAYERS,
     NO_TOP,
@@ -24,7 +25,6 @@ from jaxvis.layers import (
     summary_table,
 )
 from jaxvis.pooling import max_pool
-from jaxvis.relu import Relu
 from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]

@@ -5,7 +5,7 @@ import pytest
 import jaxvis as jv
 from jaxvis.batches import explain_batches, fitting_batch
 from jaxvis.explain import _arguments, _explain
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 50, "auto"])

@@ -16,7 +16,7 @@ from PIL import Image
 
 import jaxvis as jv
 from jaxvis import figures
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 from jaxvis.report import Options, write_report
 
 LABELS = ["cat", "goose", "fish"]

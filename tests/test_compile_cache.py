@@ -6,12 +6,12 @@ import sys
 import jaxlib.version
 import pytest
 
-from jaxvis import compile_cache
+from jaxvis.gradients import compile_cache
 
 CODE = """
 import jax
 from jax import monitoring
-from jaxvis.compile_cache import use_compile_cache_if_asked
+from jaxvis.gradients.compile_cache import use_compile_cache_if_asked
 hits = []
 monitoring.register_event_listener(lambda name, **_: hits.append(name))
 print(use_compile_cache_if_asked())

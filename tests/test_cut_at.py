@@ -11,7 +11,7 @@ import jaxvis as jv
 from jaxvis.cutting import AtCut, cut_at
 from jaxvis.explain import _explain
 from jaxvis.expose import expose_relu
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 
 
 def through(halves, x, relu):

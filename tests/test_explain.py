@@ -9,8 +9,8 @@ from jax.extend import core
 import jaxvis as jv
 from jaxvis import reference
 from jaxvis.explain import _arguments, _explain
+from jaxvis.gradients.relu import RULES
 from jaxvis.pooling import max_pool
-from jaxvis.relu import RULES
 
 
 @pytest.fixture(scope="module")

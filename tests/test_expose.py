@@ -15,8 +15,8 @@ from networks import ALL, dense, linen, normal
 import jaxvis as jv
 from jaxvis import reenter
 from jaxvis.expose import count_relus, expose_relu
+from jaxvis.gradients.relu import RULES
 from jaxvis.jaxprs import walk
-from jaxvis.relu import RULES
 from jaxvis.saliency import _input_gradient
 
 RELUS = {"vanilla": jv.vanilla_relu, "rectified": jv.rectified_relu, "guided": jv.guided_relu}

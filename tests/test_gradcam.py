@@ -7,7 +7,7 @@ from test_saliency import toy
 
 import jaxvis as jv
 from jaxvis import reference
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 
 LAYERS = ["block1_conv1", "block4_pool", "block5_conv3"]
 

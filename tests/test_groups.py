@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxvis.groups import group_size, vjp_in_groups
+from jaxvis.gradients.groups import group_size, vjp_in_groups
 
 
 def each(x):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis.relu import RULES, Rule, relu, relu_under
+from jaxvis.gradients.relu import RULES, Rule, relu, relu_under
 
 INPUTS = [-2.0, -0.0, 0.0, 1e-30, 3.0]
 GRADIENTS = [-1.5, 0.0, 2.0]

@@ -6,7 +6,7 @@ from conftest import relative_error
 
 import jaxvis as jv
 from jaxvis import reference
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 from jaxvis.saliency import _input_gradient
 
 

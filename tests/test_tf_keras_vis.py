@@ -7,7 +7,7 @@ import pytest
 from conftest import relative_error
 
 import jaxvis as jv
-from jaxvis.relu import RULES
+from jaxvis.gradients.relu import RULES
 
 RECORDED = Path(__file__).parent / "recorded"
 

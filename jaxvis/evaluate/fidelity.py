@@ -13,8 +13,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32
 
-from jaxvis.compiled import Compiled
-from jaxvis.target import as_targets, check_floats, check_targets
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.target import as_targets, check_floats, check_targets
 from jaxvis.types import AnyArray
 
 RADIUS = 5.0  # grey levels: about 0.02 of 255, as in Captum

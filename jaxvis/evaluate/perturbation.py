@@ -15,9 +15,9 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from jaxvis.compiled import Compiled
 from jaxvis.evaluate.checks import check_maps
-from jaxvis.target import as_targets, check_floats, check_logits, check_targets
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.target import as_targets, check_floats, check_logits, check_targets
 from jaxvis.types import AnyArray
 
 STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224

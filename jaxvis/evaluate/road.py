@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxvis.evaluate.checks import check_maps
 from jaxvis.evaluate.perturbation import Curve, class_probability, ranks, targets_of
-from jaxvis.target import check_targets
+from jaxvis.gradients.target import check_targets
 from jaxvis.types import AnyArray
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)  # of the pixels, removed
