@@ -16,8 +16,8 @@ from PIL import Image
 from tqdm import tqdm
 
 import jaxvis as jv
-from jaxvis.images import RESAMPLING, decode
 from jaxvis.labels import imagenet_labels, imagenet_wordnet_ids
+from jaxvis.pictures.files import RESAMPLING, decode
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 CROP = 256 / 224  # the shorter side before the centre is cut out, in sides of the crop

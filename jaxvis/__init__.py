@@ -26,17 +26,17 @@ from jaxvis.gradients.relu import guided_relu as guided_relu
 from jaxvis.gradients.relu import rectified_relu as rectified_relu
 from jaxvis.gradients.relu import relu as relu
 from jaxvis.gradients.relu import vanilla_relu as vanilla_relu
-from jaxvis.images import ImageError as ImageError
-from jaxvis.images import find_images as find_images
-from jaxvis.images import load_images as load_images
 from jaxvis.labels import top_k as top_k
 from jaxvis.layers import LAYERS as LAYERS
+from jaxvis.pictures.files import ImageError as ImageError
+from jaxvis.pictures.files import find_images as find_images
+from jaxvis.pictures.files import load_images as load_images
+from jaxvis.pictures.render import heat_map as heat_map
+from jaxvis.pictures.render import normalize as normalize
+from jaxvis.pictures.render import overlay as overlay
+from jaxvis.pictures.render import upsample as upsample
 from jaxvis.preprocessing import deprocess as deprocess
 from jaxvis.preprocessing import preprocess as preprocess
-from jaxvis.render import heat_map as heat_map
-from jaxvis.render import normalize as normalize
-from jaxvis.render import overlay as overlay
-from jaxvis.render import upsample as upsample
 from jaxvis.saliency import input_gradient as input_gradient
 from jaxvis.saliency import saliency as saliency
 from jaxvis.version import __version__ as __version__
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from jaxvis.errors import WeightsError as WeightsError
     from jaxvis.expose import count_relus as count_relus
     from jaxvis.expose import expose_relu as expose_relu
-    from jaxvis.figures import figure_comparison as figure_comparison
-    from jaxvis.figures import figure_grad_cam as figure_grad_cam
-    from jaxvis.figures import figure_images as figure_images
-    from jaxvis.figures import figure_saliency as figure_saliency
     from jaxvis.gradients.compile_cache import use_compile_cache as use_compile_cache
     from jaxvis.keras_h5 import load_vgg16 as load_vgg16
     from jaxvis.keras_h5 import save_vgg16 as save_vgg16
+    from jaxvis.pictures.figures import figure_comparison as figure_comparison
+    from jaxvis.pictures.figures import figure_grad_cam as figure_grad_cam
+    from jaxvis.pictures.figures import figure_images as figure_images
+    from jaxvis.pictures.figures import figure_saliency as figure_saliency
     from jaxvis.scenes import scene as scene
     from jaxvis.scenes import two_objects as two_objects
 
@@ -63,10 +63,10 @@ _LATER = {
     "count_relus": "jaxvis.expose",
     "cut_at": "jaxvis.cutting",
     "expose_relu": "jaxvis.expose",
-    "figure_comparison": "jaxvis.figures",
-    "figure_grad_cam": "jaxvis.figures",
-    "figure_images": "jaxvis.figures",
-    "figure_saliency": "jaxvis.figures",
+    "figure_comparison": "jaxvis.pictures.figures",
+    "figure_grad_cam": "jaxvis.pictures.figures",
+    "figure_images": "jaxvis.pictures.figures",
+    "figure_saliency": "jaxvis.pictures.figures",
     "load_vgg16": "jaxvis.keras_h5",
     "save_vgg16": "jaxvis.keras_h5",
     "scene": "jaxvis.scenes",

@@ -11,8 +11,8 @@ from jaxvis import labels
 from jaxvis.cli_evaluate import add_evaluate
 from jaxvis.demo import demo_images
 from jaxvis.errors import WeightsError
-from jaxvis.images import RESAMPLING, ImageError
 from jaxvis.layers import summary_table
+from jaxvis.pictures.files import RESAMPLING, ImageError
 from jaxvis.progress import Progress
 from jaxvis.version import __version__
 from jaxvis.vgg16 import PRECISIONS

@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from jaxvis.images import RESAMPLING
+from jaxvis.pictures.files import RESAMPLING
 from jaxvis.progress import Progress
 from jaxvis.vgg16 import PRECISIONS
 

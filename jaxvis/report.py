@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxvis import figures, render
 from jaxvis.batches import explain_batches
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.maps import Subjects
@@ -17,11 +16,12 @@ from jaxvis.evaluate.question import Question
 from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
-from jaxvis.images import find_images, load_images
 from jaxvis.keras_h5 import load_vgg16
 from jaxvis.labels import top_k
 from jaxvis.output import OutputError as OutputError
 from jaxvis.output import environment, staging
+from jaxvis.pictures import figures, render
+from jaxvis.pictures.files import find_images, load_images
 from jaxvis.preprocessing import preprocess
 from jaxvis.report_page import page
 from jaxvis.report_result import Options as Options

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import jaxvis as jv
-from jaxvis import figures
 from jaxvis.gradients.relu import RULES
+from jaxvis.pictures import figures
 from jaxvis.report import Options, write_report
 
 LABELS = ["cat", "goose", "fish"]

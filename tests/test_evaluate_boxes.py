@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxvis.evaluate.boxes import Box, box_masks, read_boxes
-from jaxvis.images import ImageError
+from jaxvis.pictures.files import ImageError
 
 HEADER = "file,xmin,ymin,xmax,ymax"
 

@@ -12,7 +12,7 @@ import pytest
 import scipy.ndimage
 from matplotlib.text import Text
 
-from jaxvis import figures, render
+from jaxvis.pictures import figures, render
 
 SIZE = 48
 SMOOTH = np.add.outer(np.linspace(0, 120, SIZE), np.linspace(0, 120, SIZE))

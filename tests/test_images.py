@@ -18,8 +18,8 @@ import pytest
 from matplotlib import cbook
 from PIL import Image
 
-from jaxvis import images
-from jaxvis.images import ImageError, find_images, load_image, load_images
+from jaxvis.pictures import files as images
+from jaxvis.pictures.files import ImageError, find_images, load_image, load_images
 
 PHOTOGRAPH = Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
 
@@ -644,7 +644,9 @@ def test_deprocess_errors():
 
 
 def test_import_is_light():
-    script = "import sys, jaxvis.images; print({'PIL', 'jax', 'matplotlib'} & set(sys.modules))"
+    script = (
+        "import sys, jaxvis.pictures.files; print({'PIL', 'jax', 'matplotlib'} & set(sys.modules))"
+    )
     run = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
     )

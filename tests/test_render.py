@@ -12,7 +12,7 @@ import scipy.ndimage
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jaxvis import figures, render
+from jaxvis.pictures import figures, render
 
 RANDOM = np.random.default_rng(0)
 MAPS = RANDOM.normal(size=(3, 5, 7))

@@ -23,7 +23,7 @@ def run(state: tuple) -> worker.Maps:
 
 
 def draw(images: np.ndarray, maps: worker.Maps, folder: Path) -> None:
-    from jaxvis import figures, render
+    from jaxvis.pictures import figures, render
 
     titles = [f"image {number}" for number in range(len(images))]
     for name, values in maps.items():

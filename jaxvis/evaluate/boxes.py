@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from jaxvis.images import decode
+from jaxvis.pictures.files import decode
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("file", *EDGES)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxvis.checks import finite_maps
+from jaxvis.pictures.checks import finite_maps
 
 
 def check_maps(maps: Float[Any, "n height width"], x: Any) -> Float[np.ndarray, "n height width"]:

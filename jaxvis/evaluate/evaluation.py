@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxvis import render
 from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.conclusion import conclusion
@@ -17,6 +16,7 @@ from jaxvis.evaluate.question import Question, joined
 from jaxvis.evaluate.randomization import CASCADE
 from jaxvis.evaluate.where import where_is_it
 from jaxvis.explain import Maps
+from jaxvis.pictures import render
 
 BATCH = 20  # images whose maps are held at once
 CLOSELY = 12  # images asked the questions that take hundreds of forward passes each

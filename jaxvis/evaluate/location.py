@@ -15,8 +15,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxvis.checks import finite_maps
 from jaxvis.evaluate.components import above, largest_component
+from jaxvis.pictures.checks import finite_maps
 from jaxvis.types import AnyArray
 
 Maps = Float[AnyArray, "n height width"]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxvis.demo import demo_images
 from jaxvis.evaluate.boxes import box_masks, read_boxes
 from jaxvis.evaluate.maps import Subjects
-from jaxvis.images import Source, find_images, load_images
+from jaxvis.pictures.files import Source, find_images, load_images
 from jaxvis.preprocessing import preprocess
 from jaxvis.scenes import CLASSES, GEESE, held_out, scene
 from jaxvis.silhouettes import SIZE

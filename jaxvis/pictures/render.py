@@ -1,7 +1,7 @@
 """From raw maps to pictures: normalise, upsample, colour, overlay; NumPy only, no JAX.
 
 The rest of jaxvis returns raw values; what is done to them before they are seen happens here and
-in `jaxvis.figures`. Maps are (n, height, width), or one map (height, width), of any real dtype,
+in `jaxvis.pictures.figures`. Maps are (n, height, width), or one map (height, width), of any real dtype,
 NumPy or JAX. Inputs are never modified.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
-from jaxvis.checks import check_images, finite_maps
+from jaxvis.pictures.checks import check_images, finite_maps
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap

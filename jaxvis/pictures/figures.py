@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from jaxvis import render
-from jaxvis.checks import check_images, maps_for
+from jaxvis.pictures import render
+from jaxvis.pictures.checks import check_images, maps_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
