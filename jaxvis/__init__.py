@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jaxvis.batches import explain_batches as explain_batches
-from jaxvis.demo import demo_images as demo_images
+from jaxvis.demo.images import demo_images as demo_images
 from jaxvis.explain import Maps as Maps
 from jaxvis.explain import compile_explain as compile_explain
 from jaxvis.explain import explain as explain
@@ -44,6 +44,8 @@ from jaxvis.vgg16 import VGG16 as VGG16
 
 if TYPE_CHECKING:
     from jaxvis.cutting import cut_at as cut_at
+    from jaxvis.demo.scenes import scene as scene
+    from jaxvis.demo.scenes import two_objects as two_objects
     from jaxvis.errors import WeightsError as WeightsError
     from jaxvis.expose import count_relus as count_relus
     from jaxvis.expose import expose_relu as expose_relu
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
     from jaxvis.pictures.figures import figure_grad_cam as figure_grad_cam
     from jaxvis.pictures.figures import figure_images as figure_images
     from jaxvis.pictures.figures import figure_saliency as figure_saliency
-    from jaxvis.scenes import scene as scene
-    from jaxvis.scenes import two_objects as two_objects
 
 # What many programs never use is imported when it is first used: `import jaxvis` stays quick.
 _LATER = {
@@ -69,8 +69,8 @@ _LATER = {
     "figure_saliency": "jaxvis.pictures.figures",
     "load_vgg16": "jaxvis.keras_h5",
     "save_vgg16": "jaxvis.keras_h5",
-    "scene": "jaxvis.scenes",
-    "two_objects": "jaxvis.scenes",
+    "scene": "jaxvis.demo.scenes",
+    "two_objects": "jaxvis.demo.scenes",
     "use_compile_cache": "jaxvis.gradients.compile_cache",
 }
 

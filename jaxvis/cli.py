@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jaxvis import labels
 from jaxvis.cli_evaluate import add_evaluate
-from jaxvis.demo import demo_images
+from jaxvis.demo.images import demo_images
 from jaxvis.errors import WeightsError
 from jaxvis.layers import summary_table
 from jaxvis.pictures.files import RESAMPLING, ImageError

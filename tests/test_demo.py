@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis import scenes
+from jaxvis.demo.images import scenes
+from jaxvis.demo.scenes import CLASSES, SIZE, scene
 from jaxvis.evaluate import pointing_game
 from jaxvis.keras_h5 import facts, weights_file
 from jaxvis.layers import architecture
-from jaxvis.scenes import CLASSES, SIZE, scene
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 sys.path.insert(0, str(WEIGHTS))

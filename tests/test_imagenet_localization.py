@@ -15,7 +15,7 @@ import scipy.ndimage
 from PIL import Image
 
 import jaxvis as jv
-from jaxvis.scenes import CLASSES, HELD_OUT_SEEDS, scene, two_objects
+from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS, scene, two_objects
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

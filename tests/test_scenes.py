@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxvis import scenes
-from jaxvis.scenes import (
+from jaxvis.demo.images import scenes
+from jaxvis.demo.scenes import (
     CLASSES,
     HELD_OUT_SEEDS,
     SIZE,
@@ -17,7 +17,7 @@ from jaxvis.scenes import (
     scene,
     two_objects,
 )
-from jaxvis.silhouettes import FINE, SILHOUETTES, UNITS, Pose, fill, outline, silhouette
+from jaxvis.demo.silhouettes import FINE, SILHOUETTES, UNITS, Pose, fill, outline, silhouette
 
 # SHA-256, first 16 digits, of image and mask bytes: equal under NumPy 1.26, 2.4 and 2.5.
 KNOWN = {

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 
 import jaxvis as jv
+from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS, SIZE, held_out, scene, two_objects
 from jaxvis.evaluate import centre_maps, pointing_game
-from jaxvis.scenes import CLASSES, HELD_OUT_SEEDS, SIZE, held_out, scene, two_objects
 
 BATCH = 20
 

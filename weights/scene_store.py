@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from tqdm import tqdm
 
-from jaxvis.scenes import CLASSES, SIZE, TRAINING_SEEDS, scene, two_objects
+from jaxvis.demo.scenes import CLASSES, SIZE, TRAINING_SEEDS, scene, two_objects
 
 PAIR_EVERY = 4  # one scene in four shows two objects
 

@@ -29,10 +29,10 @@ from PIL import Image
 from scene_store import Store, batch, open_store
 from tqdm import tqdm
 
+from jaxvis.demo.scenes import CLASSES, GEESE, TRAINING_SEEDS, scene
 from jaxvis.keras_h5 import save_vgg16
 from jaxvis.layers import architecture, layer_index
 from jaxvis.preprocessing import preprocess
-from jaxvis.scenes import CLASSES, GEESE, TRAINING_SEEDS, scene
 from jaxvis.vgg16 import VGG16
 
 DEMO = architecture(width=1 / 8, classes=len(CLASSES), fc=128)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxvis.demo import demo_images
+from jaxvis.demo.images import demo_images
+from jaxvis.demo.scenes import CLASSES, GEESE, held_out, scene
+from jaxvis.demo.silhouettes import SIZE
 from jaxvis.evaluate.boxes import box_masks, read_boxes
 from jaxvis.evaluate.maps import Subjects
 from jaxvis.pictures.files import Source, find_images, load_images
 from jaxvis.preprocessing import preprocess
-from jaxvis.scenes import CLASSES, GEESE, held_out, scene
-from jaxvis.silhouettes import SIZE
 
 
 def scene_subjects(model: Any, count: int, *, class_name: str | None = None) -> Subjects:

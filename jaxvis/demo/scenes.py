@@ -11,7 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int32, UInt8
 
-from jaxvis.silhouettes import FINE, SILHOUETTES, SIZE, Pose, Samples, fill, outline, silhouette
+from jaxvis.demo.silhouettes import (
+    FINE,
+    SILHOUETTES,
+    SIZE,
+    Pose,
+    Samples,
+    fill,
+    outline,
+    silhouette,
+)
 
 CLASSES: tuple[str, ...] = tuple(SILHOUETTES)
 TRAINING_SEEDS = range(0, 1_000_000)
