@@ -43,12 +43,12 @@ from jaxvis.version import __version__ as __version__
 from jaxvis.vgg16 import VGG16 as VGG16
 
 if TYPE_CHECKING:
-    from jaxvis.cutting import cut_at as cut_at
+    from jaxvis.any_model.cut_at import cut_at as cut_at
+    from jaxvis.any_model.expose import count_relus as count_relus
+    from jaxvis.any_model.expose import expose_relu as expose_relu
     from jaxvis.demo.scenes import scene as scene
     from jaxvis.demo.scenes import two_objects as two_objects
     from jaxvis.errors import WeightsError as WeightsError
-    from jaxvis.expose import count_relus as count_relus
-    from jaxvis.expose import expose_relu as expose_relu
     from jaxvis.gradients.compile_cache import use_compile_cache as use_compile_cache
     from jaxvis.keras_h5 import load_vgg16 as load_vgg16
     from jaxvis.keras_h5 import save_vgg16 as save_vgg16
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 # What many programs never use is imported when it is first used: `import jaxvis` stays quick.
 _LATER = {
     "WeightsError": "jaxvis.errors",
-    "count_relus": "jaxvis.expose",
-    "cut_at": "jaxvis.cutting",
-    "expose_relu": "jaxvis.expose",
+    "count_relus": "jaxvis.any_model.expose",
+    "cut_at": "jaxvis.any_model.cut_at",
+    "expose_relu": "jaxvis.any_model.expose",
     "figure_comparison": "jaxvis.pictures.figures",
     "figure_grad_cam": "jaxvis.pictures.figures",
     "figure_images": "jaxvis.pictures.figures",

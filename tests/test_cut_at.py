@@ -8,9 +8,9 @@ from jax.ad_checkpoint import checkpoint_name
 from networks import ALL, conv, normal, skipping
 
 import jaxvis as jv
-from jaxvis.cutting import AtCut, cut_at
+from jaxvis.any_model.cut_at import AtCut, cut_at
+from jaxvis.any_model.expose import expose_relu
 from jaxvis.explain import _explain
-from jaxvis.expose import expose_relu
 from jaxvis.gradients.relu import RULES
 
 

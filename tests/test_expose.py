@@ -13,10 +13,10 @@ import pytest
 from networks import ALL, dense, linen, normal
 
 import jaxvis as jv
-from jaxvis import reenter
-from jaxvis.expose import count_relus, expose_relu
+from jaxvis.any_model import run as reenter
+from jaxvis.any_model.expose import count_relus, expose_relu
+from jaxvis.any_model.jaxprs import walk
 from jaxvis.gradients.relu import RULES
-from jaxvis.jaxprs import walk
 from jaxvis.saliency import _input_gradient
 
 RELUS = {"vanilla": jv.vanilla_relu, "rectified": jv.rectified_relu, "guided": jv.guided_relu}
@@ -563,7 +563,7 @@ SHARDED = """
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import PartitionSpec as P
 import jaxvis as jv
-from jaxvis.expose import expose_relu
+from jaxvis.any_model.expose import expose_relu
 
 mesh = jax.make_mesh((2,), ("rows",), axis_types=(jax.sharding.AxisType.Auto,))
 kernel = jnp.asarray(np.random.default_rng(0).normal(size=(6, 6)), jnp.float32)

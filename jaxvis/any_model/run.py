@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxvis import jaxprs
+from jaxvis.any_model import jaxprs
 
 Function = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxvis import jaxprs
-from jaxvis.jaxprs import is_zero
+from jaxvis.any_model import jaxprs
+from jaxvis.any_model.jaxprs import is_zero
 
 FORMS = ("relu", "relu6", "maximum", "where", "clip", "product")
 

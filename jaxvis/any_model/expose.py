@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxvis import jaxprs
-from jaxvis.cutting import cut_at
+from jaxvis.any_model import jaxprs
+from jaxvis.any_model.cut_at import cut_at
+from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
+from jaxvis.any_model.run import run_steps
 from jaxvis.gradients.relu import Relu, Rule, relu_under
-from jaxvis.reenter import run_steps
-from jaxvis.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
 
 Function = Callable[..., Any]
 

@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxvis import jaxprs
+from jaxvis.any_model import jaxprs
+from jaxvis.any_model.jaxprs import Function
+from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, make_plan, no_relus
+from jaxvis.any_model.run import run_steps
 from jaxvis.gradients.relu import Relu, Rule, relu_under
-from jaxvis.jaxprs import Function
-from jaxvis.reenter import run_steps
-from jaxvis.relu_sites import FORMS, NO_RELUS, Replace, check_forms, make_plan, no_relus
 
 
 @partial(

@@ -1,0 +1,1 @@
+"""The same for a function whose code is not ours: its ReLUs found, replaced, and a place to cut."""
