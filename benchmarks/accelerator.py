@@ -26,7 +26,7 @@ import jax.numpy as jnp
 
 import jaxvis as jv
 from jaxvis.explain import planned_bytes
-from jaxvis.layers import layer_shapes
+from jaxvis.models.layers import layer_shapes
 
 WORK = ("saliency", "grad_cam", "explain")
 COLUMNS = ("precision", "work", "batch", "images/s", "ms", "TFLOP/s", "of peak", "compile s",

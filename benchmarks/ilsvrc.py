@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import jaxvis as jv
-from jaxvis.labels import imagenet_labels, imagenet_wordnet_ids
+from jaxvis.models.labels import imagenet_labels, imagenet_wordnet_ids
 from jaxvis.pictures.files import RESAMPLING, decode
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")

@@ -31,7 +31,7 @@ import numpy as np
 import jaxvis as jv
 from jaxvis import keras_h5
 from jaxvis.keras_plan import make_plan
-from jaxvis.layers import layer_shapes
+from jaxvis.models.layers import layer_shapes
 from jaxvis.raw_arrays import read_arrays
 
 

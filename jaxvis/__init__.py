@@ -26,8 +26,11 @@ from jaxvis.gradients.relu import guided_relu as guided_relu
 from jaxvis.gradients.relu import rectified_relu as rectified_relu
 from jaxvis.gradients.relu import relu as relu
 from jaxvis.gradients.relu import vanilla_relu as vanilla_relu
-from jaxvis.labels import top_k as top_k
-from jaxvis.layers import LAYERS as LAYERS
+from jaxvis.models.labels import top_k as top_k
+from jaxvis.models.layers import LAYERS as LAYERS
+from jaxvis.models.preprocessing import deprocess as deprocess
+from jaxvis.models.preprocessing import preprocess as preprocess
+from jaxvis.models.vgg16 import VGG16 as VGG16
 from jaxvis.pictures.files import ImageError as ImageError
 from jaxvis.pictures.files import find_images as find_images
 from jaxvis.pictures.files import load_images as load_images
@@ -35,12 +38,9 @@ from jaxvis.pictures.render import heat_map as heat_map
 from jaxvis.pictures.render import normalize as normalize
 from jaxvis.pictures.render import overlay as overlay
 from jaxvis.pictures.render import upsample as upsample
-from jaxvis.preprocessing import deprocess as deprocess
-from jaxvis.preprocessing import preprocess as preprocess
 from jaxvis.saliency import input_gradient as input_gradient
 from jaxvis.saliency import saliency as saliency
 from jaxvis.version import __version__ as __version__
-from jaxvis.vgg16 import VGG16 as VGG16
 
 if TYPE_CHECKING:
     from jaxvis.any_model.cut_at import cut_at as cut_at

@@ -7,15 +7,15 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from jaxvis import labels
 from jaxvis.cli_evaluate import add_evaluate
 from jaxvis.demo.images import demo_images
 from jaxvis.errors import WeightsError
-from jaxvis.layers import summary_table
+from jaxvis.models import labels
+from jaxvis.models.layers import summary_table
+from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING, ImageError
 from jaxvis.progress import Progress
 from jaxvis.version import __version__
-from jaxvis.vgg16 import PRECISIONS
 
 DONE, USAGE, IMAGES, WEIGHTS, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 130
 EXIT_CODES = (

@@ -5,9 +5,9 @@ import json
 import time
 from pathlib import Path
 
+from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING
 from jaxvis.progress import Progress
-from jaxvis.vgg16 import PRECISIONS
 
 SCENES = 500
 
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
     from jaxvis.gradients.cut import cut
     from jaxvis.keras_h5 import load_vgg16
-    from jaxvis.labels import read_labels
+    from jaxvis.models.labels import read_labels
     from jaxvis.output import environment, staging
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()

@@ -14,10 +14,10 @@ from jax.typing import DTypeLike
 
 from jaxvis.download import SOURCES, fetch
 from jaxvis.errors import WeightsError, WeightsMismatchError
-from jaxvis.layers import Architecture, layer_shapes
+from jaxvis.models.layers import Architecture, layer_shapes
+from jaxvis.models.vgg16 import VGG16
 from jaxvis.plan_apart import plan_apart
 from jaxvis.raw_arrays import CONFIG, Plan, checksum, read_arrays
-from jaxvis.vgg16 import VGG16
 
 if TYPE_CHECKING:
     import h5py

@@ -16,7 +16,7 @@ import h5py
 
 from jaxvis.errors import WeightsLayoutError
 from jaxvis.guarded_h5 import child, has, text_attribute
-from jaxvis.layers import LayerShape
+from jaxvis.models.layers import LayerShape
 
 Pairs = dict[str, tuple[h5py.Dataset, ...]]
 

@@ -11,7 +11,7 @@ from jaxvis.errors import WeightsLayoutError, WeightsMismatchError
 from jaxvis.guarded_h5 import open_h5, text_attribute
 from jaxvis.h5_storage import locate
 from jaxvis.keras_layout import find_datasets
-from jaxvis.layers import Architecture, architecture, layer_shapes
+from jaxvis.models.layers import Architecture, architecture, layer_shapes
 from jaxvis.raw_arrays import CONFIG, Plan
 
 ROLES = ("kernel", "bias")

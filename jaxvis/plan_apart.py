@@ -16,7 +16,7 @@ from typing import Any
 
 from jaxvis import errors
 from jaxvis.h5_file import AGAIN, check_whole
-from jaxvis.layers import Architecture
+from jaxvis.models.layers import Architecture
 from jaxvis.raw_arrays import Block, Plan, Stored
 
 TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python

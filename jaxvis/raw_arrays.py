@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxvis.errors import WeightsFileError, WeightsMismatchError
-from jaxvis.layers import Architecture
+from jaxvis.models.layers import Architecture
 
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
 PIECE = 1 << 24  # bytes that one thread reads at a time

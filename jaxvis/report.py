@@ -17,12 +17,12 @@ from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
 from jaxvis.keras_h5 import load_vgg16
-from jaxvis.labels import top_k
+from jaxvis.models.labels import top_k
+from jaxvis.models.preprocessing import preprocess
 from jaxvis.output import OutputError as OutputError
 from jaxvis.output import environment, staging
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
-from jaxvis.preprocessing import preprocess
 from jaxvis.report_page import page
 from jaxvis.report_result import Options as Options
 from jaxvis.report_result import Result, class_name

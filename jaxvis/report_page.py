@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxvis.evaluate.tables import markdown
-from jaxvis.layers import summary_table
+from jaxvis.models.layers import summary_table
 from jaxvis.report_result import Result, class_name
 from jaxvis.types import AnyArray
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxvis.evaluate.question import Question
 from jaxvis.explain import Maps
-from jaxvis.labels import Prediction, softmax
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.labels import Prediction, softmax
+from jaxvis.models.vgg16 import VGG16
 
 
 class Options(NamedTuple):

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.vgg16 import VGG16
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 import jaxvis as jv
-from jaxvis import reference
+from jaxvis.models import reference
 
 path, bits = Path(sys.argv[1]), int(sys.argv[2])
 jax.config.update("jax_enable_x64", bits == 64)

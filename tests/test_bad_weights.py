@@ -27,7 +27,7 @@ from h5_cases import (
 
 from jaxvis import errors, plan_apart
 from jaxvis.keras_h5 import load_vgg16
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.vgg16 import VGG16
 
 LAYOUT, MISMATCH, FILE = (
     errors.WeightsLayoutError,

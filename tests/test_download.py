@@ -21,7 +21,7 @@ from jaxvis.download import SOURCES, fetch, find, inventory
 from jaxvis.errors import WeightsError, WeightsFetchError
 from jaxvis.folders import cache_folder, keras_folder
 from jaxvis.keras_h5 import load_vgg16, save_vgg16
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights_cache import Source
 
 NAME = "imagenet"

@@ -10,7 +10,7 @@ from conftest import with_biases
 
 import jaxvis as jv
 from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
-from jaxvis.layers import layer_shapes
+from jaxvis.models.layers import layer_shapes
 
 
 def weights_of(model: jv.VGG16) -> dict[str, tuple[np.ndarray, np.ndarray]]:

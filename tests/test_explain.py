@@ -7,10 +7,10 @@ from conftest import relative_error
 from jax.extend import core
 
 import jaxvis as jv
-from jaxvis import reference
 from jaxvis.explain import _arguments, _explain
 from jaxvis.gradients.relu import RULES
-from jaxvis.pooling import max_pool
+from jaxvis.models import reference
+from jaxvis.models.pooling import max_pool
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from conftest import relative_error
 from test_saliency import toy
 
 import jaxvis as jv
-from jaxvis import reference
 from jaxvis.gradients.relu import RULES
+from jaxvis.models import reference
 
 LAYERS = ["block1_conv1", "block4_pool", "block5_conv3"]
 

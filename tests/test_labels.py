@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from jaxvis import labels
+from jaxvis.models import labels
 
 PETS = ("tabby cat", "Dog", "go-kart", "tabby_cat_2")
 

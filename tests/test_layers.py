@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from jaxvis.layers import LAYERS, architecture, layer_index, layer_shapes, summary_table
+from jaxvis.models.layers import LAYERS, architecture, layer_index, layer_shapes, summary_table
 
 
 def test_total_is_the_labs():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis import reference
+from jaxvis.models import reference
 
 
 @pytest.fixture(scope="module")

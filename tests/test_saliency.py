@@ -5,8 +5,8 @@ import pytest
 from conftest import relative_error
 
 import jaxvis as jv
-from jaxvis import reference
 from jaxvis.gradients.relu import RULES
+from jaxvis.models import reference
 from jaxvis.saliency import _input_gradient
 
 

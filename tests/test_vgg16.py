@@ -6,9 +6,9 @@ import pytest
 from conftest import in_keras, relative_error
 
 import jaxvis as jv
-from jaxvis import reference
-from jaxvis.layers import architecture
-from jaxvis.vgg16 import VGG16, he_normal
+from jaxvis.models import reference
+from jaxvis.models.layers import architecture
+from jaxvis.models.vgg16 import VGG16, he_normal
 
 
 def test_logits_are_the_references(narrow, pixels):

@@ -31,9 +31,9 @@ from tqdm import tqdm
 
 from jaxvis.demo.scenes import CLASSES, GEESE, TRAINING_SEEDS, scene
 from jaxvis.keras_h5 import save_vgg16
-from jaxvis.layers import architecture, layer_index
-from jaxvis.preprocessing import preprocess
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.layers import architecture, layer_index
+from jaxvis.models.preprocessing import preprocess
+from jaxvis.models.vgg16 import VGG16
 
 DEMO = architecture(width=1 / 8, classes=len(CLASSES), fc=128)
 MOMENTUM = 0.95  # of the running statistics

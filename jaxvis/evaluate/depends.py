@@ -16,7 +16,7 @@ from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
 from jaxvis.evaluate.similarity import spearman, ssim
 from jaxvis.explain import explain
-from jaxvis.preprocessing import preprocess
+from jaxvis.models.preprocessing import preprocess
 
 TITLE = "Does it depend on the network?"
 PREDICTIONS = Metric("rank corr., predictions", "low", "Spearman's rank correlation with the map "

@@ -8,8 +8,8 @@ from jaxtyping import Float32, UInt8
 from jaxvis.evaluate.baselines import centre_maps, edge_maps, random_maps
 from jaxvis.explain import Maps, explain
 from jaxvis.gradients.relu import RULES
+from jaxvis.models.preprocessing import preprocess
 from jaxvis.pictures.render import upsample
-from jaxvis.preprocessing import preprocess
 
 SALIENCY = tuple(f"saliency {rule}" for rule in RULES)
 GRAD_CAM = tuple(f"Grad-CAM {rule}" for rule in RULES)

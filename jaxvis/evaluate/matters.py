@@ -18,7 +18,7 @@ from jaxvis.evaluate.perturbation import deleted, deletion, drop_and_increase, i
 from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.road import road
 from jaxvis.explain import explain
-from jaxvis.preprocessing import preprocess
+from jaxvis.models.preprocessing import preprocess
 
 TITLE = "Does it matter to the network?"
 DELETION = Metric("deletion", "low", "area under the class's probability while the pixels marked "

@@ -13,8 +13,8 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from jaxvis.layers import layer_shapes
-from jaxvis.vgg16 import VGG16
+from jaxvis.models.layers import layer_shapes
+from jaxvis.models.vgg16 import VGG16
 
 CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.kernel_shape is not None)
 

@@ -12,8 +12,8 @@ from jaxvis.demo.scenes import CLASSES, GEESE, held_out, scene
 from jaxvis.demo.silhouettes import SIZE
 from jaxvis.evaluate.boxes import box_masks, read_boxes
 from jaxvis.evaluate.maps import Subjects
+from jaxvis.models.preprocessing import preprocess
 from jaxvis.pictures.files import Source, find_images, load_images
-from jaxvis.preprocessing import preprocess
 
 
 def scene_subjects(model: Any, count: int, *, class_name: str | None = None) -> Subjects:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from jaxvis.layers import LAYERS, layer_index
+from jaxvis.models.layers import LAYERS, layer_index
 
 Array = np.ndarray
 Weights = Mapping[str, tuple[Array, Array]]

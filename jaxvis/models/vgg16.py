@@ -12,9 +12,9 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from jaxvis import labels as _labels
 from jaxvis.gradients.relu import Relu
-from jaxvis.layers import (
+from jaxvis.models import labels as _labels
+from jaxvis.models.layers import (
     LAYERS,
     NO_TOP,
     Architecture,
@@ -24,7 +24,7 @@ from jaxvis.layers import (
     layer_shapes,
     summary_table,
 )
-from jaxvis.pooling import max_pool
+from jaxvis.models.pooling import max_pool
 from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]

@@ -1,0 +1,1 @@
+"""What is explained: networks, what they read, and the names of their classes."""
