@@ -29,10 +29,10 @@ import h5py
 import numpy as np
 
 import jaxvis as jv
-from jaxvis import keras_h5
-from jaxvis.keras_plan import make_plan
 from jaxvis.models.layers import layer_shapes
-from jaxvis.raw_arrays import read_arrays
+from jaxvis.weights import load as keras_h5
+from jaxvis.weights.arrays import read_arrays
+from jaxvis.weights.keras_plan import make_plan
 
 
 def make_file(path: Path) -> None:

@@ -48,18 +48,18 @@ if TYPE_CHECKING:
     from jaxvis.any_model.expose import expose_relu as expose_relu
     from jaxvis.demo.scenes import scene as scene
     from jaxvis.demo.scenes import two_objects as two_objects
-    from jaxvis.errors import WeightsError as WeightsError
     from jaxvis.gradients.compile_cache import use_compile_cache as use_compile_cache
-    from jaxvis.keras_h5 import load_vgg16 as load_vgg16
-    from jaxvis.keras_h5 import save_vgg16 as save_vgg16
     from jaxvis.pictures.figures import figure_comparison as figure_comparison
     from jaxvis.pictures.figures import figure_grad_cam as figure_grad_cam
     from jaxvis.pictures.figures import figure_images as figure_images
     from jaxvis.pictures.figures import figure_saliency as figure_saliency
+    from jaxvis.weights.errors import WeightsError as WeightsError
+    from jaxvis.weights.load import load_vgg16 as load_vgg16
+    from jaxvis.weights.load import save_vgg16 as save_vgg16
 
 # What many programs never use is imported when it is first used: `import jaxvis` stays quick.
 _LATER = {
-    "WeightsError": "jaxvis.errors",
+    "WeightsError": "jaxvis.weights.errors",
     "count_relus": "jaxvis.any_model.expose",
     "cut_at": "jaxvis.any_model.cut_at",
     "expose_relu": "jaxvis.any_model.expose",
@@ -67,8 +67,8 @@ _LATER = {
     "figure_grad_cam": "jaxvis.pictures.figures",
     "figure_images": "jaxvis.pictures.figures",
     "figure_saliency": "jaxvis.pictures.figures",
-    "load_vgg16": "jaxvis.keras_h5",
-    "save_vgg16": "jaxvis.keras_h5",
+    "load_vgg16": "jaxvis.weights.load",
+    "save_vgg16": "jaxvis.weights.load",
     "scene": "jaxvis.demo.scenes",
     "two_objects": "jaxvis.demo.scenes",
     "use_compile_cache": "jaxvis.gradients.compile_cache",

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from jaxvis.cli_evaluate import add_evaluate
 from jaxvis.demo.images import demo_images
-from jaxvis.errors import WeightsError
 from jaxvis.models import labels
 from jaxvis.models.layers import summary_table
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING, ImageError
 from jaxvis.progress import Progress
 from jaxvis.version import __version__
+from jaxvis.weights.errors import WeightsError
 
 DONE, USAGE, IMAGES, WEIGHTS, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 130
 EXIT_CODES = (
@@ -169,7 +169,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from jaxvis.download import fetch
+    from jaxvis.weights.fetch import fetch
 
     path = fetch(options.name, file=options.file, progress=sys.stderr.isatty())
     print(f"{options.name}: verified, at {path}")
@@ -177,9 +177,9 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _weights(options: argparse.Namespace) -> int:
-    from jaxvis.download import SOURCES, inventory
     from jaxvis.folders import cache_folder, keras_folder
-    from jaxvis.keras_h5 import weights_file
+    from jaxvis.weights.fetch import SOURCES, inventory
+    from jaxvis.weights.load import weights_file
 
     demo = weights_file("demo")
     print(f"demo: {demo}, {demo.stat().st_size:,} bytes, part of jaxvis")
@@ -201,7 +201,7 @@ def _summary(options: argparse.Namespace) -> int:
     if options.weights is None:
         print(summary_table())
     else:
-        from jaxvis.keras_h5 import load_vgg16
+        from jaxvis.weights.load import load_vgg16
 
         load_vgg16(options.weights).summary()
     return DONE
@@ -210,7 +210,7 @@ def _summary(options: argparse.Namespace) -> int:
 def _classes(options: argparse.Namespace) -> int:
     names = None
     if options.weights is not None:
-        from jaxvis.keras_h5 import load_vgg16
+        from jaxvis.weights.load import load_vgg16
 
         names = load_vgg16(options.weights).labels
         if names is None:

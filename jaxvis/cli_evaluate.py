@@ -73,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
     from jaxvis.evaluate import evaluation, tables
     from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
     from jaxvis.gradients.cut import cut
-    from jaxvis.keras_h5 import load_vgg16
     from jaxvis.models.labels import read_labels
     from jaxvis.output import environment, staging
+    from jaxvis.weights.load import load_vgg16
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()
     if options.boxes is not None and options.images is None:

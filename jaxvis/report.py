@@ -16,7 +16,6 @@ from jaxvis.evaluate.question import Question
 from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
-from jaxvis.keras_h5 import load_vgg16
 from jaxvis.models.labels import top_k
 from jaxvis.models.preprocessing import preprocess
 from jaxvis.output import OutputError as OutputError
@@ -27,6 +26,7 @@ from jaxvis.report_page import page
 from jaxvis.report_result import Options as Options
 from jaxvis.report_result import Result, class_name
 from jaxvis.types import AnyArray
+from jaxvis.weights.load import load_vgg16
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
 

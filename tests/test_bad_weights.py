@@ -25,9 +25,10 @@ from h5_cases import (
     small_model,
 )
 
-from jaxvis import errors, plan_apart
-from jaxvis.keras_h5 import load_vgg16
 from jaxvis.models.vgg16 import VGG16
+from jaxvis.weights import apart as plan_apart
+from jaxvis.weights import errors
+from jaxvis.weights.load import load_vgg16
 
 LAYOUT, MISMATCH, FILE = (
     errors.WeightsLayoutError,
@@ -494,8 +495,8 @@ sys.path[:] = {path!r}
 sys.modules["jaxvis"] = package = types.ModuleType("jaxvis")
 package.__path__ = [{package!r}]
 from pathlib import Path
-from jaxvis.plan_apart import plan_apart
-from jaxvis.raw_arrays import read_arrays
+from jaxvis.weights.apart import plan_apart
+from jaxvis.weights.arrays import read_arrays
 try:
     read_arrays(Path({file!r}), *plan_apart(Path({file!r}))[3:])
 except ValueError as error:
@@ -652,7 +653,7 @@ def test_a_file_is_left_as_it_was(tmp_path):
 
 
 def test_notop(tmp_path):
-    from jaxvis.keras_h5 import save_vgg16
+    from jaxvis.weights.load import save_vgg16
 
     save_vgg16(VGG16(width=1 / 64, size=32, top=False, seed=3), tmp_path / "notop.h5")
     model = load_vgg16(tmp_path / "notop.h5")

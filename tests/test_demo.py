@@ -13,8 +13,8 @@ import jaxvis as jv
 from jaxvis.demo.images import scenes
 from jaxvis.demo.scenes import CLASSES, SIZE, scene
 from jaxvis.evaluate import pointing_game
-from jaxvis.keras_h5 import facts, weights_file
 from jaxvis.models.layers import architecture
+from jaxvis.weights.load import facts, weights_file
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 sys.path.insert(0, str(WEIGHTS))

@@ -16,13 +16,15 @@ import pytest
 from h5_cases import arrays_of, small_bytes, small_model
 from https_server import Server, redirect, refuse, send, serve
 
-from jaxvis import download, https, weights_cache
-from jaxvis.download import SOURCES, fetch, find, inventory
-from jaxvis.errors import WeightsError, WeightsFetchError
 from jaxvis.folders import cache_folder, keras_folder
-from jaxvis.keras_h5 import load_vgg16, save_vgg16
 from jaxvis.models.vgg16 import VGG16
-from jaxvis.weights_cache import Source
+from jaxvis.weights import cache as weights_cache
+from jaxvis.weights import fetch as download
+from jaxvis.weights import https
+from jaxvis.weights.cache import Source
+from jaxvis.weights.errors import WeightsError, WeightsFetchError
+from jaxvis.weights.fetch import SOURCES, fetch, find, inventory
+from jaxvis.weights.load import load_vgg16, save_vgg16
 
 NAME = "imagenet"
 CONTENT = np.random.Generator(np.random.PCG64(0)).bytes(3_000_000)
@@ -405,7 +407,7 @@ def test_load_notop_by_name(server, tmp_path, monkeypatch):
 
 
 def test_hash_is_checked_before_hdf5_sees_the_file(server, tmp_path, monkeypatch):
-    from jaxvis import keras_plan
+    from jaxvis.weights import keras_plan
 
     put(tmp_path / "cache", CONTENT[::-1])
     server.answers[:] = [refuse(404)]
@@ -422,10 +424,10 @@ import sys, types
 sys.path[:] = {path!r}
 sys.modules["jaxvis"] = package = types.ModuleType("jaxvis")  # without JAX: quick to start
 package.__path__ = [{package!r}]
-from jaxvis import download
-from jaxvis.errors import WeightsError
-from jaxvis.plan_apart import plan_apart
-from jaxvis.raw_arrays import read_arrays
+from jaxvis.weights import fetch as download
+from jaxvis.weights.errors import WeightsError
+from jaxvis.weights.apart import plan_apart
+from jaxvis.weights.arrays import read_arrays
 download.SOURCES[{name!r}] = download.Source(*{source!r})
 {extra}
 try:

@@ -18,9 +18,9 @@ import pytest
 from h5_cases import replace, small_bytes
 from mutations import mutate
 
-from jaxvis import plan_apart
-from jaxvis.errors import WeightsFileError
-from jaxvis.keras_h5 import load_vgg16
+from jaxvis.weights import apart as plan_apart
+from jaxvis.weights.errors import WeightsFileError
+from jaxvis.weights.load import load_vgg16
 
 WORKER = """
 import json, resource, signal, sys, types
@@ -31,10 +31,10 @@ sys.modules["jaxvis"] = package = types.ModuleType("jaxvis")  # without JAX: qui
 package.__path__ = [job["package"]]
 import numpy as np
 from mutations import mutate
-from jaxvis.errors import WeightsError
-from jaxvis.h5_file import check_whole
-from jaxvis.keras_plan import make_plan
-from jaxvis.raw_arrays import read_arrays
+from jaxvis.weights.errors import WeightsError
+from jaxvis.weights.h5_file import check_whole
+from jaxvis.weights.keras_plan import make_plan
+from jaxvis.weights.arrays import read_arrays
 
 def load(file):
     check_whole(file)

@@ -15,8 +15,8 @@ import pytest
 from conftest import in_keras, relative_error, with_biases
 
 import jaxvis as jv
-from jaxvis.keras_h5 import facts
 from jaxvis.models import reference
+from jaxvis.weights.load import facts
 
 LABELS = tuple("abcdefg")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from jaxvis.errors import WeightsFileError, WeightsLayoutError
-from jaxvis.h5_file import AGAIN, check_start
+from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError
+from jaxvis.weights.h5_file import AGAIN, check_start
 
 MAX_ATTRIBUTE_BYTES = 1 << 20
 MAX_NAMES = 1000

@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxvis.errors import WeightsFetchError
 from jaxvis.folders import cache_folder
+from jaxvis.weights.errors import WeightsFetchError
 
 STALE = 24 * 3600  # seconds after which an unfinished download belongs to a run that died
 PART = (".jaxvis-", ".part")  # first and last letters of the folder of an unfinished download

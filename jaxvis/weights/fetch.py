@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxvis.errors import WeightsFetchError
 from jaxvis.folders import cache_folder, keras_folder
-from jaxvis.weights_cache import PART, Source, problem, staging
+from jaxvis.weights.cache import PART, Source, problem, staging
+from jaxvis.weights.errors import WeightsFetchError
 
 HOSTS = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/",
@@ -91,7 +91,7 @@ def _download(name: str, source: Source, staged: Path, progress: bool) -> None:
     """Let pooch fetch and verify the file from the first source that has it."""
     import pooch
 
-    from jaxvis.https import DownloadError, download
+    from jaxvis.weights.https import DownloadError, download
 
     pooch.get_logger().setLevel("WARNING")  # the progress bar says it all
     failures = []

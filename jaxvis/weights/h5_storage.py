@@ -10,9 +10,9 @@ from pathlib import Path
 
 import h5py
 
-from jaxvis.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
-from jaxvis.guarded_h5 import H5_ERRORS
-from jaxvis.raw_arrays import Block, Stored
+from jaxvis.weights.arrays import Block, Stored
+from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
+from jaxvis.weights.guarded_h5 import H5_ERRORS
 
 DTYPES = {
     "<f4": h5py.h5t.IEEE_F32LE, ">f4": h5py.h5t.IEEE_F32BE,

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxvis.errors import WeightsFileError, WeightsMismatchError
 from jaxvis.models.layers import Architecture
+from jaxvis.weights.errors import WeightsFileError, WeightsMismatchError
 
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
 PIECE = 1 << 24  # bytes that one thread reads at a time

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import h5py
 
-from jaxvis.errors import WeightsLayoutError
-from jaxvis.guarded_h5 import child, has, text_attribute
 from jaxvis.models.layers import LayerShape
+from jaxvis.weights.errors import WeightsLayoutError
+from jaxvis.weights.guarded_h5 import child, has, text_attribute
 
 Pairs = dict[str, tuple[h5py.Dataset, ...]]
 

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from jaxvis.errors import WeightsFileError, WeightsLayoutError
+from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 AGAIN = "copy or download it again"

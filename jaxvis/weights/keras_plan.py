@@ -7,12 +7,12 @@ from typing import Any
 
 import h5py
 
-from jaxvis.errors import WeightsLayoutError, WeightsMismatchError
-from jaxvis.guarded_h5 import open_h5, text_attribute
-from jaxvis.h5_storage import locate
-from jaxvis.keras_layout import find_datasets
 from jaxvis.models.layers import Architecture, architecture, layer_shapes
-from jaxvis.raw_arrays import CONFIG, Plan
+from jaxvis.weights.arrays import CONFIG, Plan
+from jaxvis.weights.errors import WeightsLayoutError, WeightsMismatchError
+from jaxvis.weights.guarded_h5 import open_h5, text_attribute
+from jaxvis.weights.h5_storage import locate
+from jaxvis.weights.keras_layout import find_datasets
 
 ROLES = ("kernel", "bias")
 # What JSON of the wrong shape, or numbers like infinity, can raise.

@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jaxvis import errors
-from jaxvis.h5_file import AGAIN, check_whole
 from jaxvis.models.layers import Architecture
-from jaxvis.raw_arrays import Block, Plan, Stored
+from jaxvis.weights import errors
+from jaxvis.weights.arrays import Block, Plan, Stored
+from jaxvis.weights.h5_file import AGAIN, check_whole
 
 TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python
 # Of the child, where the system can enforce it: seconds of processor time, bytes of address space.
@@ -30,7 +30,7 @@ job = json.load(sys.stdin)
 sys.path[:] = job.pop("path")
 package = sys.modules["jaxvis"] = types.ModuleType("jaxvis")
 package.__path__ = [job.pop("package")]
-from jaxvis.plan_apart import answer
+from jaxvis.weights.apart import answer
 print(json.dumps(answer(**job)))
 """
 
@@ -43,7 +43,7 @@ def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = Non
     """
     check_whole(file)
     if getattr(sys, "frozen", False) or not sys.executable:  # no Python to start: parse here
-        from jaxvis.keras_plan import make_plan
+        from jaxvis.weights.keras_plan import make_plan
 
         return make_plan(file, classes=classes, top=top)
     reply = _ask({"file": str(file), "classes": classes, "top": top})
@@ -99,7 +99,7 @@ def _endless(file: str, seconds: float) -> errors.WeightsFileError:
 def answer(file: str, classes: int | None, top: bool | None) -> dict[str, Any]:
     """In the child: the plan, or the error, as JSON has it."""
     _limit()
-    from jaxvis.keras_plan import make_plan
+    from jaxvis.weights.keras_plan import make_plan
 
     try:
         return make_plan(Path(file), classes=classes, top=top)._asdict()

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvis.download import SOURCES, fetch
-from jaxvis.errors import WeightsError, WeightsMismatchError
 from jaxvis.models.layers import Architecture, layer_shapes
 from jaxvis.models.vgg16 import VGG16
-from jaxvis.plan_apart import plan_apart
-from jaxvis.raw_arrays import CONFIG, Plan, checksum, read_arrays
+from jaxvis.weights.apart import plan_apart
+from jaxvis.weights.arrays import CONFIG, Plan, checksum, read_arrays
+from jaxvis.weights.errors import WeightsError, WeightsMismatchError
+from jaxvis.weights.fetch import SOURCES, fetch
 
 if TYPE_CHECKING:
     import h5py
@@ -79,7 +79,7 @@ def _plan(
 ) -> Plan:  # fmt: skip
     """Parse a file whose hash is known, or that came with the package, here; others apart."""
     if weights in (DEMO, *SOURCES):
-        from jaxvis.keras_plan import make_plan
+        from jaxvis.weights.keras_plan import make_plan
 
         return make_plan(file, classes=classes, top=top)
     return plan_apart(file, classes=classes, top=top)
