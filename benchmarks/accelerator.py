@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxvis as jv
-from jaxvis.explain import planned_bytes
+from jaxvis.methods.one_pass import planned_bytes
 from jaxvis.models.layers import layer_shapes
 
 WORK = ("saliency", "grad_cam", "explain")

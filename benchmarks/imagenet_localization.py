@@ -32,11 +32,11 @@ from tqdm import tqdm
 
 import jaxvis as jv
 from jaxvis.evaluate.components import above, bounding_boxes, largest_component
-from jaxvis.gradcam import class_activation_map
 from jaxvis.gradients.groups import group_size, vjp_in_groups
+from jaxvis.methods.grad_cam import class_activation_map
+from jaxvis.methods.saliency import largest_over_channels
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.render import interpolation
-from jaxvis.saliency import largest_over_channels
 
 LAYER = "block5_conv3"
 THRESHOLD = 0.15  # of the map's maximum

@@ -13,10 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from jaxvis.batches import explain_batches as explain_batches
 from jaxvis.demo.images import demo_images as demo_images
-from jaxvis.explain import Maps as Maps
-from jaxvis.explain import compile_explain as compile_explain
-from jaxvis.explain import explain as explain
-from jaxvis.gradcam import grad_cam as grad_cam
 from jaxvis.gradients.relu import GUIDED as GUIDED
 from jaxvis.gradients.relu import RECTIFIED as RECTIFIED
 from jaxvis.gradients.relu import RULES as RULES
@@ -26,6 +22,12 @@ from jaxvis.gradients.relu import guided_relu as guided_relu
 from jaxvis.gradients.relu import rectified_relu as rectified_relu
 from jaxvis.gradients.relu import relu as relu
 from jaxvis.gradients.relu import vanilla_relu as vanilla_relu
+from jaxvis.methods.grad_cam import grad_cam as grad_cam
+from jaxvis.methods.one_pass import Maps as Maps
+from jaxvis.methods.one_pass import compile_explain as compile_explain
+from jaxvis.methods.one_pass import explain as explain
+from jaxvis.methods.saliency import input_gradient as input_gradient
+from jaxvis.methods.saliency import saliency as saliency
 from jaxvis.models.labels import top_k as top_k
 from jaxvis.models.layers import LAYERS as LAYERS
 from jaxvis.models.preprocessing import deprocess as deprocess
@@ -38,8 +40,6 @@ from jaxvis.pictures.render import heat_map as heat_map
 from jaxvis.pictures.render import normalize as normalize
 from jaxvis.pictures.render import overlay as overlay
 from jaxvis.pictures.render import upsample as upsample
-from jaxvis.saliency import input_gradient as input_gradient
-from jaxvis.saliency import saliency as saliency
 from jaxvis.version import __version__ as __version__
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from jaxvis.explain import Maps, compile_explain, planned_bytes
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.gradients.relu import RULES, Rule
 from jaxvis.gradients.target import Score
+from jaxvis.methods.one_pass import Maps, compile_explain, planned_bytes
 from jaxvis.types import AnyArray
 
 LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxvis.evaluate.question import Question
-from jaxvis.explain import Maps
+from jaxvis.methods.one_pass import Maps
 from jaxvis.models.labels import Prediction, softmax
 from jaxvis.models.vgg16 import VGG16
 

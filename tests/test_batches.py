@@ -4,8 +4,8 @@ import pytest
 
 import jaxvis as jv
 from jaxvis.batches import explain_batches, fitting_batch
-from jaxvis.explain import _arguments, _explain
 from jaxvis.gradients.relu import RULES
+from jaxvis.methods.one_pass import _arguments, _explain
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 50, "auto"])

@@ -10,8 +10,8 @@ from networks import ALL, conv, normal, skipping
 import jaxvis as jv
 from jaxvis.any_model.cut_at import AtCut, cut_at
 from jaxvis.any_model.expose import expose_relu
-from jaxvis.explain import _explain
 from jaxvis.gradients.relu import RULES
+from jaxvis.methods.one_pass import _explain
 
 
 def through(halves, x, relu):

@@ -7,8 +7,8 @@ from conftest import relative_error
 from jax.extend import core
 
 import jaxvis as jv
-from jaxvis.explain import _arguments, _explain
 from jaxvis.gradients.relu import RULES
+from jaxvis.methods.one_pass import _arguments, _explain
 from jaxvis.models import reference
 from jaxvis.models.pooling import max_pool
 

@@ -17,7 +17,7 @@ from jaxvis.any_model import run as reenter
 from jaxvis.any_model.expose import count_relus, expose_relu
 from jaxvis.any_model.jaxprs import walk
 from jaxvis.gradients.relu import RULES
-from jaxvis.saliency import _input_gradient
+from jaxvis.methods.saliency import _input_gradient
 
 RELUS = {"vanilla": jv.vanilla_relu, "rectified": jv.rectified_relu, "guided": jv.guided_relu}
 

@@ -6,8 +6,8 @@ from conftest import relative_error
 
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
+from jaxvis.methods.saliency import _input_gradient
 from jaxvis.models import reference
-from jaxvis.saliency import _input_gradient
 
 
 @pytest.mark.parametrize("name", RULES)

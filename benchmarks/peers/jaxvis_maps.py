@@ -51,7 +51,7 @@ def compilation(state: tuple) -> dict[str, float]:
     """Seconds to trace and compile `explain`, and the temporary memory it plans."""
     import jax
 
-    from jaxvis.explain import planned_bytes
+    from jaxvis.methods.one_pass import planned_bytes
 
     jv, model, x = state
     jax.clear_caches()

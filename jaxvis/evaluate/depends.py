@@ -15,7 +15,7 @@ from jaxvis.evaluate.maps import SIX, Subjects, by_name, enlarged, unsigned
 from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
 from jaxvis.evaluate.similarity import spearman, ssim
-from jaxvis.explain import explain
+from jaxvis.methods.one_pass import explain
 from jaxvis.models.preprocessing import preprocess
 
 TITLE = "Does it depend on the network?"

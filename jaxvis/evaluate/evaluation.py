@@ -15,7 +15,7 @@ from jaxvis.evaluate.matters import does_it_matter, does_it_matter_quickly
 from jaxvis.evaluate.question import Question, joined
 from jaxvis.evaluate.randomization import CASCADE
 from jaxvis.evaluate.where import where_is_it
-from jaxvis.explain import Maps
+from jaxvis.methods.one_pass import Maps
 from jaxvis.pictures import render
 
 BATCH = 20  # images whose maps are held at once

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from jaxvis.evaluate.baselines import centre_maps, edge_maps, random_maps
-from jaxvis.explain import Maps, explain
 from jaxvis.gradients.relu import RULES
+from jaxvis.methods.one_pass import Maps, explain
 from jaxvis.models.preprocessing import preprocess
 from jaxvis.pictures.render import upsample
 

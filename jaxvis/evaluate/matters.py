@@ -17,7 +17,7 @@ from jaxvis.evaluate.maps import Subjects, by_name
 from jaxvis.evaluate.perturbation import deleted, deletion, drop_and_increase, insertion
 from jaxvis.evaluate.question import Metric, Question
 from jaxvis.evaluate.road import road
-from jaxvis.explain import explain
+from jaxvis.methods.one_pass import explain
 from jaxvis.models.preprocessing import preprocess
 
 TITLE = "Does it matter to the network?"

@@ -14,7 +14,6 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
-from jaxvis.gradcam import class_activation_map
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, check_maps, cut
 from jaxvis.gradients.groups import group_size, vjp_in_groups
@@ -27,7 +26,8 @@ from jaxvis.gradients.target import (
     check_targets,
     logit_cotangent,
 )
-from jaxvis.saliency import largest_over_channels
+from jaxvis.methods.grad_cam import class_activation_map
+from jaxvis.methods.saliency import largest_over_channels
 from jaxvis.types import AnyArray
 
 

@@ -1,0 +1,1 @@
+"""How it is explained: one method a file, and the catalogue that lists them."""
