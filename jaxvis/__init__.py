@@ -11,7 +11,6 @@ maps.saliency["guided"], maps.grad_cam["vanilla"]
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from jaxvis.batches import explain_batches as explain_batches
 from jaxvis.demo.images import demo_images as demo_images
 from jaxvis.gradients.relu import GUIDED as GUIDED
 from jaxvis.gradients.relu import RECTIFIED as RECTIFIED
@@ -40,6 +39,7 @@ from jaxvis.pictures.render import heat_map as heat_map
 from jaxvis.pictures.render import normalize as normalize
 from jaxvis.pictures.render import overlay as overlay
 from jaxvis.pictures.render import upsample as upsample
+from jaxvis.streaming.batches import explain_batches as explain_batches
 from jaxvis.version import __version__ as __version__
 
 if TYPE_CHECKING:

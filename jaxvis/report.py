@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from jaxvis.batches import explain_batches
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.maps import Subjects
 from jaxvis.evaluate.question import Question
@@ -25,6 +24,7 @@ from jaxvis.pictures.files import find_images, load_images
 from jaxvis.report_page import page
 from jaxvis.report_result import Options as Options
 from jaxvis.report_result import Result, class_name
+from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
 from jaxvis.weights.load import load_vgg16
 

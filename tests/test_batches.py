@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis.batches import explain_batches, fitting_batch
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.one_pass import _arguments, _explain
+from jaxvis.streaming.batches import explain_batches, fitting_batch
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 50, "auto"])

@@ -1,0 +1,1 @@
+"""More images than memory or one device holds."""
