@@ -31,7 +31,7 @@ from localization_results import METHODS, Found, Results, judge, table
 from tqdm import tqdm
 
 import jaxvis as jv
-from jaxvis.evaluate.components import above, bounding_boxes, largest_component
+from jaxvis.evaluate.metrics.components import above, bounding_boxes, largest_component
 from jaxvis.gradients.groups import group_size, vjp_in_groups
 from jaxvis.methods.grad_cam import class_activation_map
 from jaxvis.methods.saliency import largest_over_channels

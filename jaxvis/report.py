@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.maps import Subjects
-from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.questions.question import Question
 from jaxvis.evaluate.subjects import masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.questions.question import Question
 from jaxvis.methods.one_pass import Maps
 from jaxvis.models.labels import Prediction, softmax
 from jaxvis.models.vgg16 import VGG16

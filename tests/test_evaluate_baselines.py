@@ -1,8 +1,8 @@
 import numpy as np
 from scipy import ndimage, stats
 
-from jaxvis.evaluate.baselines import centre_maps, edge_maps, random_maps
-from jaxvis.evaluate.bootstrap import estimate
+from jaxvis.evaluate.metrics.baselines import centre_maps, edge_maps, random_maps
+from jaxvis.evaluate.metrics.bootstrap import estimate
 
 
 def test_edges_are_sobels(rng):

@@ -12,8 +12,8 @@ from test_cli import jaxvis, place  # noqa: F401 - a fixture
 import jaxvis as jv
 from jaxvis import evaluate as ev
 from jaxvis.demo.scenes import HELD_OUT_SEEDS
-from jaxvis.evaluate.baselines import BASELINES
 from jaxvis.evaluate.maps import SIX
+from jaxvis.evaluate.metrics.baselines import BASELINES
 
 BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.jpg": (20, 0, 50, 20)}  # of 50 x 40 pixels
 

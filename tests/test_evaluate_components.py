@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from jaxvis.evaluate.components import above, bounding_boxes, largest_component
+from jaxvis.evaluate.metrics.components import above, bounding_boxes, largest_component
 
 
 def largest_by_scipy(binary):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis.evaluate.fidelity import (
+from jaxvis.evaluate.metrics.fidelity import (
     infidelity,
     max_sensitivity,
     square_perturbations,

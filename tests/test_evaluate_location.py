@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from jaxvis.evaluate.location import (
+from jaxvis.evaluate.metrics.location import (
     component_iou,
     energy_inside,
     pointing_game,

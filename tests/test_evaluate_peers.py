@@ -22,11 +22,11 @@ from jaxvis.evaluate import (
     noisy_linear_imputation,
     pointing_game,
     precision_recall_area,
-    road,
     spearman,
     ssim,
 )
-from jaxvis.evaluate.perturbation import rise_kernel
+from jaxvis.evaluate.metrics import road
+from jaxvis.evaluate.metrics.perturbation import rise_kernel
 
 RECORDED = Path(__file__).parent / "recorded" / "evaluate.npz"
 # As in record_evaluate.py

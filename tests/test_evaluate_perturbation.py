@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from jaxvis.evaluate.perturbation import (
+from jaxvis.evaluate.metrics.perturbation import (
     blur,
     deleted,
     deletion,
@@ -16,7 +16,7 @@ from jaxvis.evaluate.perturbation import (
     ranks,
     rise_kernel,
 )
-from jaxvis.evaluate.road import noisy_linear_imputation, road
+from jaxvis.evaluate.metrics.road import noisy_linear_imputation, road
 
 N, HEIGHT, WIDTH, CLASSES = 3, 12, 10, 4
 WEIGHTS = np.random.Generator(np.random.PCG64(3)).normal(0, 0.004, (HEIGHT * WIDTH * 3, CLASSES))

@@ -5,14 +5,15 @@ import pytest
 from scipy import stats
 
 import jaxvis as jv
-from jaxvis.evaluate import depends, matters, tables, where
-from jaxvis.evaluate.baselines import BASELINES
+from jaxvis.evaluate import tables
 from jaxvis.evaluate.conclusion import conclusion
-from jaxvis.evaluate.depends import does_it_depend, does_it_depend_quickly
 from jaxvis.evaluate.maps import SIX, Subjects, all_maps
-from jaxvis.evaluate.matters import does_it_matter
-from jaxvis.evaluate.question import Metric, Question, joined
-from jaxvis.evaluate.randomization import CASCADE, randomized
+from jaxvis.evaluate.metrics.baselines import BASELINES
+from jaxvis.evaluate.metrics.randomization import CASCADE, randomized
+from jaxvis.evaluate.questions import depends, matters, where
+from jaxvis.evaluate.questions.depends import does_it_depend, does_it_depend_quickly
+from jaxvis.evaluate.questions.matters import does_it_matter
+from jaxvis.evaluate.questions.question import Metric, Question, joined
 
 GOOD = Metric("good", "high", "more is better")
 BAD = Metric("bad", "low", "less is better")

@@ -9,7 +9,7 @@ import scipy.stats
 from conftest import with_biases
 
 import jaxvis as jv
-from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
+from jaxvis.evaluate.metrics.randomization import CASCADE, cascading, independent, randomized
 from jaxvis.models.layers import layer_shapes
 
 

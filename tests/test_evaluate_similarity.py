@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxvis.evaluate.similarity import spearman, ssim
+from jaxvis.evaluate.metrics.similarity import spearman, ssim
 
 
 def by_scipy(a: np.ndarray, b: np.ndarray) -> np.ndarray:

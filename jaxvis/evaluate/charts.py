@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxvis.evaluate.baselines import BASELINES
-from jaxvis.evaluate.depends import Course
 from jaxvis.evaluate.maps import SIX
-from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.metrics.baselines import BASELINES
+from jaxvis.evaluate.questions.depends import Course
+from jaxvis.evaluate.questions.question import Question
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

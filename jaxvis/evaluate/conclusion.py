@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from jaxvis.evaluate import depends, matters, where
-from jaxvis.evaluate.baselines import BASELINES
 from jaxvis.evaluate.maps import SIX
-from jaxvis.evaluate.question import Metric, Question
+from jaxvis.evaluate.metrics.baselines import BASELINES
+from jaxvis.evaluate.questions import depends, matters, where
+from jaxvis.evaluate.questions.question import Metric, Question
 
 # Adebayo et al. and Sixt et al. show curves and draw no line; this one is ours. A map that keeps a
 # larger rank correlation, when the layer that tells the classes apart is drawn anew, says little

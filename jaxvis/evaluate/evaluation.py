@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.conclusion import conclusion
-from jaxvis.evaluate.depends import Course, does_it_depend, does_it_depend_quickly
 from jaxvis.evaluate.maps import Subjects, all_maps, baseline_maps, by_name, enlarged
-from jaxvis.evaluate.matters import does_it_matter, does_it_matter_quickly
-from jaxvis.evaluate.question import Question, joined
-from jaxvis.evaluate.randomization import CASCADE
-from jaxvis.evaluate.where import where_is_it
+from jaxvis.evaluate.metrics.randomization import CASCADE
+from jaxvis.evaluate.questions.depends import Course, does_it_depend, does_it_depend_quickly
+from jaxvis.evaluate.questions.matters import does_it_matter, does_it_matter_quickly
+from jaxvis.evaluate.questions.question import Question, joined
+from jaxvis.evaluate.questions.where import where_is_it
 from jaxvis.methods.one_pass import Maps
 from jaxvis.pictures import render
 

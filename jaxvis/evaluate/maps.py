@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from jaxvis.evaluate.baselines import centre_maps, edge_maps, random_maps
+from jaxvis.evaluate.metrics.baselines import centre_maps, edge_maps, random_maps
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.one_pass import Maps, explain
 from jaxvis.models.preprocessing import preprocess

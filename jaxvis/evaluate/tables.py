@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from jaxvis.evaluate.bootstrap import Estimate
-from jaxvis.evaluate.question import Question
+from jaxvis.evaluate.metrics.bootstrap import Estimate
+from jaxvis.evaluate.questions.question import Question
 
 NOTHING = "-"
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxvis.evaluate.components import above, largest_component
+from jaxvis.evaluate.metrics.components import above, largest_component
 from jaxvis.pictures.checks import finite_maps
 from jaxvis.types import AnyArray
 

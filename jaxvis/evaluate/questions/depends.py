@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxvis.evaluate.baselines import BASELINES
 from jaxvis.evaluate.maps import SIX, Subjects, by_name, enlarged, unsigned
-from jaxvis.evaluate.question import Metric, Question
-from jaxvis.evaluate.randomization import CASCADE, cascading, independent, randomized
-from jaxvis.evaluate.similarity import spearman, ssim
+from jaxvis.evaluate.metrics.baselines import BASELINES
+from jaxvis.evaluate.metrics.randomization import CASCADE, cascading, independent, randomized
+from jaxvis.evaluate.metrics.similarity import spearman, ssim
+from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.methods.one_pass import explain
 from jaxvis.models.preprocessing import preprocess
 

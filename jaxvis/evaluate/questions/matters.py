@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from jaxvis.evaluate.fidelity import (
+from jaxvis.evaluate.maps import Subjects, by_name
+from jaxvis.evaluate.metrics.fidelity import (
     logit_changes,
     max_sensitivity,
     square_perturbations,
     unexplained,
     uniform_offsets,
 )
-from jaxvis.evaluate.maps import Subjects, by_name
-from jaxvis.evaluate.perturbation import deleted, deletion, drop_and_increase, insertion
-from jaxvis.evaluate.question import Metric, Question
-from jaxvis.evaluate.road import road
+from jaxvis.evaluate.metrics.perturbation import deleted, deletion, drop_and_increase, insertion
+from jaxvis.evaluate.metrics.road import road
+from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.methods.one_pass import explain
 from jaxvis.models.preprocessing import preprocess
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from jaxvis.evaluate.checks import check_maps
+from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import as_targets, check_floats, check_logits, check_targets
 from jaxvis.types import AnyArray

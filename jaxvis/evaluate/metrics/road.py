@@ -15,8 +15,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
-from jaxvis.evaluate.checks import check_maps
-from jaxvis.evaluate.perturbation import Curve, class_probability, ranks, targets_of
+from jaxvis.evaluate.metrics.checks import check_maps
+from jaxvis.evaluate.metrics.perturbation import Curve, class_probability, ranks, targets_of
 from jaxvis.gradients.target import check_targets
 from jaxvis.types import AnyArray
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxvis.evaluate.bootstrap import Estimate, estimate
+from jaxvis.evaluate.metrics.bootstrap import Estimate, estimate
 
 
 class Metric(NamedTuple):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from jaxvis.evaluate.location import (
+from jaxvis.evaluate.metrics.location import (
     component_iou,
     energy_inside,
     pointing_game,
     precision_recall_area,
 )
-from jaxvis.evaluate.question import Metric, Question
+from jaxvis.evaluate.questions.question import Metric, Question
 
 METRICS = (
     Metric("points at it", "high", "the maximum lies within 15 px of the object"),

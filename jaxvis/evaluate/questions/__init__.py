@@ -1,0 +1,1 @@
+"""What an evaluation asks, and the metrics that answer."""
