@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # A file name may be in a script that the figures' font does not have; that is no mistake.
     warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-    from jaxvis.output import OutputError
+    from jaxvis.report.output import OutputError
 
     try:
         code = options.run(options)
@@ -135,7 +135,7 @@ def _share(text: str) -> float:
 
 def _report(options: argparse.Namespace) -> int:
     from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
-    from jaxvis.report import Options, write_report
+    from jaxvis.report.lab import Options, write_report
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()
     images = options.images or [str(path) for path in demo_images()]

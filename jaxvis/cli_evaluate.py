@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
     from jaxvis.gradients.cut import cut
     from jaxvis.models.labels import read_labels
-    from jaxvis.output import environment, staging
+    from jaxvis.report.output import environment, staging
     from jaxvis.weights.load import load_vgg16
 
     use_compile_cache() if options.cache else use_compile_cache_if_asked()

@@ -17,7 +17,7 @@ from PIL import Image
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
 from jaxvis.pictures import figures
-from jaxvis.report import Options, write_report
+from jaxvis.report.lab import Options, write_report
 
 LABELS = ["cat", "goose", "fish"]
 GOOD = ["report", "pictures", "--weights", "tiny.h5"]

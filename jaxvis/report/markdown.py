@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxvis.evaluate.tables import markdown
 from jaxvis.models.layers import summary_table
-from jaxvis.report_result import Result, class_name
+from jaxvis.report.result import Result, class_name
 from jaxvis.types import AnyArray
 
 SALIENCY = {

@@ -17,13 +17,13 @@ from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
 from jaxvis.models.labels import top_k
 from jaxvis.models.preprocessing import preprocess
-from jaxvis.output import OutputError as OutputError
-from jaxvis.output import environment, staging
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
-from jaxvis.report_page import page
-from jaxvis.report_result import Options as Options
-from jaxvis.report_result import Result, class_name
+from jaxvis.report.markdown import page
+from jaxvis.report.output import OutputError as OutputError
+from jaxvis.report.output import environment, staging
+from jaxvis.report.result import Options as Options
+from jaxvis.report.result import Result, class_name
 from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
 from jaxvis.weights.load import load_vgg16
