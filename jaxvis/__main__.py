@@ -2,6 +2,6 @@
 
 import sys
 
-from jaxvis.cli import main
+from jaxvis.cli.main import main
 
 sys.exit(main())

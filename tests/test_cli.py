@@ -129,7 +129,7 @@ def test_many_images_go_through_in_batches(place):
 def test_the_demo_needs_no_arguments_and_no_network(tmp_path):
     code = """
 import socket, sys
-from jaxvis.cli import main
+from jaxvis.cli.main import main
 def refuse(*_, **__):
     raise AssertionError("a socket was asked for")
 socket.socket = socket.create_connection = socket.getaddrinfo = refuse

@@ -5,9 +5,9 @@ import json
 import time
 from pathlib import Path
 
+from jaxvis.cli.progress import Progress
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING
-from jaxvis.progress import Progress
 
 SCENES = 500
 

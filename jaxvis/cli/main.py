@@ -7,13 +7,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from jaxvis.cli_evaluate import add_evaluate
+from jaxvis.cli.evaluate import add_evaluate
+from jaxvis.cli.progress import Progress
 from jaxvis.demo.images import demo_images
 from jaxvis.models import labels
 from jaxvis.models.layers import summary_table
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING, ImageError
-from jaxvis.progress import Progress
 from jaxvis.version import __version__
 from jaxvis.weights.errors import WeightsError
 

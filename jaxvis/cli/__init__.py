@@ -1,0 +1,1 @@
+"""The library from a shell: parse, call, print, exit code; one file a command."""
