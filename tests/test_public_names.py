@@ -9,14 +9,16 @@ import jaxvis as jv
 
 PLAIN = "no function"
 SIGNATURES = {
-    "GUIDED": "no function",
+    "demo": "module",
+    "evaluate": "module",
+    "GUIDED": PLAIN,
     "ImageError": "exception",
-    "LAYERS": "no function",
+    "LAYERS": PLAIN,
     "Maps": "(logits, saliency, grad_cam)",
-    "RECTIFIED": "no function",
-    "RULES": "no function",
+    "RECTIFIED": PLAIN,
+    "RULES": PLAIN,
     "Rule": "(gate_input, gate_gradient)",
-    "VANILLA": "no function",
+    "VANILLA": PLAIN,
     "VGG16": "(*args, **kwargs)",
     "WeightsError": "exception",
     "compile_explain": "(model, x, classes=?, *, layer=?, rules=?, score=?)",
@@ -25,9 +27,11 @@ SIGNATURES = {
     "demo_images": "()",
     "deprocess": "(x)",
     "explain": "(model, x, classes=?, *, layer=?, rules=?, score=?, signed=?)",
-    "explain_batches": "(model, x, classes=?, *, layer=?, rules=?, score=?, batch_size=?, memory=?, step=?)",
+    "explain_batches": "(model, x, classes=?, *, layer=?, rules=?, score=?, batch_size=?, memory=?, "
+    "step=?)",
     "expose_relu": "(f, *, forms=?)",
-    "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, alpha=?, colormap=?)",
+    "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, alpha=?, "
+    "colormap=?)",
     "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?)",
     "figure_images": "(images, titles=?, *, title=?)",
     "figure_saliency": "(images, maps, titles, *, title, colormap=?)",

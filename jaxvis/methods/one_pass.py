@@ -3,7 +3,7 @@
 The forward pass does not depend on the rule, so it runs once. Cut at the Grad-CAM layer, the
 gradient that Grad-CAM averages is the one that the saliency map carries on from, so each rule
 needs one backward pass: one forward and three backward, where six separate maps take six and three.
-On a CPU the images go through in small groups (`jaxvis.gradients.groups`): the same work in a better order.
+On a CPU the images go through in small groups (`gradients.groups`): the same work in better order.
 """
 
 from collections.abc import Callable, Mapping

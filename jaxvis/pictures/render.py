@@ -1,8 +1,8 @@
 """From raw maps to pictures: normalise, upsample, colour, overlay; NumPy only, no JAX.
 
 The rest of jaxvis returns raw values; what is done to them before they are seen happens here and
-in `jaxvis.pictures.figures`. Maps are (n, height, width), or one map (height, width), of any real dtype,
-NumPy or JAX. Inputs are never modified.
+in `figures`. Maps are (n, height, width), or one map (height, width), of any real dtype, NumPy or
+JAX. Inputs are never modified.
 """
 
 import difflib

@@ -9,7 +9,7 @@ from conftest import relative_error
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
 
-RECORDED = Path(__file__).parent / "recorded"
+RECORDED = Path(__file__).parents[1] / "recorded"
 
 
 @pytest.fixture(scope="module")

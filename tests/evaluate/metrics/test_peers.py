@@ -28,7 +28,7 @@ from jaxvis.evaluate import (
 from jaxvis.evaluate.metrics import road
 from jaxvis.evaluate.metrics.perturbation import rise_kernel
 
-RECORDED = Path(__file__).parent / "recorded" / "evaluate.npz"
+RECORDED = Path(__file__).parents[2] / "recorded" / "evaluate.npz"
 # As in record_evaluate.py
 STEP, SHARES = 48, (0.1, 0.3, 0.5, 0.7, 0.9)
 PHI, OFFSET = np.float32(2e-5), np.float32(0.05)

@@ -23,12 +23,11 @@ from jaxvis.weights.errors import WeightsFileError
 from jaxvis.weights.load import load_vgg16
 
 WORKER = """
-import json, resource, signal, sys, types
+import json, resource, signal, sys
 from pathlib import Path
 job = json.load(sys.stdin)
 sys.path[:] = job["path"]
-sys.modules["jaxvis"] = package = types.ModuleType("jaxvis")  # without JAX: quick to start
-package.__path__ = [job["package"]]
+sys.path.append(job["package"])
 import numpy as np
 from mutations import mutate
 from jaxvis.weights.errors import WeightsError
@@ -80,7 +79,7 @@ def outcomes(folder: Path, sound: Path, first: int, last: int) -> dict[int, str]
     """Load every mutation from the first seed to before the last; "killed" ends a worker."""
     job = {
         "path": [str(Path(__file__).parent), *sys.path], "sound": str(sound),
-        "package": str(Path(plan_apart.__file__).parent), "damaged": str(folder / "damaged.h5"),
+        "package": str(Path(plan_apart.__file__).parents[2]), "damaged": str(folder / "damaged.h5"),
     }  # fmt: skip
     found: dict[int, str] = {}
     while first < last:

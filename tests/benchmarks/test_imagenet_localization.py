@@ -17,7 +17,7 @@ from PIL import Image
 import jaxvis as jv
 from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS, scene, two_objects
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import ilsvrc  # noqa: E402

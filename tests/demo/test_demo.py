@@ -16,7 +16,7 @@ from jaxvis.evaluate import pointing_game
 from jaxvis.models.layers import architecture
 from jaxvis.weights.load import facts, weights_file
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 sys.path.insert(0, str(WEIGHTS))
 
 import batch_norm  # noqa: E402

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import jaxvis, place  # noqa: F401 - a fixture
+from test_report_command import jaxvis, place  # noqa: F401 - a fixture
 
 import jaxvis as jv
 from jaxvis import evaluate as ev
