@@ -30,8 +30,8 @@ SIGNATURES = {
     "explain_batches": "(model, x, classes=?, *, layer=?, rules=?, score=?, batch_size=?, memory=?, "
     "step=?)",
     "expose_relu": "(f, *, forms=?)",
-    "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, alpha=?, "
-    "colormap=?)",
+    "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, "
+    "alpha=?, colormap=?)",
     "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?)",
     "figure_images": "(images, titles=?, *, title=?)",
     "figure_saliency": "(images, maps, titles, *, title, colormap=?)",

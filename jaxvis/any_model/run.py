@@ -4,13 +4,17 @@ Every such primitive is made anew through the public function that makes it, `ja
 scan, so that this does not depend on how a release of JAX represents it.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxvis.any_model import jaxprs
+from jaxvis.any_model.relu_sites import Enter, Replace
+from jaxvis.gradients.relu import Relu
 
 Function = Callable[..., Any]
 

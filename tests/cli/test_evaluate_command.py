@@ -11,7 +11,7 @@ from test_report_command import jaxvis, place  # noqa: F401 - a fixture
 
 import jaxvis as jv
 from jaxvis import evaluate as ev
-from jaxvis.demo.scenes import HELD_OUT_SEEDS
+from jaxvis.demo.scenes import GEESE, HELD_OUT_SEEDS
 from jaxvis.evaluate.maps import SIX
 from jaxvis.evaluate.metrics.baselines import BASELINES
 
@@ -135,7 +135,7 @@ def test_the_demos_report_knows_where_the_geese_are(tmp_path):
     done = jaxvis(tmp_path, "report", "--json")
     told = json.loads(done.stdout)
     assert told["questions"][0]["key"] == "where"
-    drawn = [jv.scene(seed, "goose") for seed in jv.scenes.GEESE]
+    drawn = [jv.scene(seed, "goose") for seed in GEESE]
     model = jv.load_vgg16("demo")
     x = jv.preprocess(np.stack([one.image for one in drawn]))
     maps = np.asarray(jv.saliency(model, x, 0, rule=jv.GUIDED))

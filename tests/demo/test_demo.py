@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
-from jaxvis.demo.images import scenes
+from jaxvis.demo import scenes
 from jaxvis.demo.scenes import CLASSES, SIZE, scene
 from jaxvis.evaluate import pointing_game
 from jaxvis.models.layers import architecture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from jaxvis.demo.images import scenes
+from jaxvis.demo import scenes
 from jaxvis.demo.scenes import (
     CLASSES,
     HELD_OUT_SEEDS,

@@ -25,8 +25,8 @@ from jaxvis.evaluate import (
     spearman,
     ssim,
 )
-from jaxvis.evaluate.metrics import road
 from jaxvis.evaluate.metrics.perturbation import rise_kernel
+from jaxvis.evaluate.metrics.road import road
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "evaluate.npz"
 # As in record_evaluate.py
