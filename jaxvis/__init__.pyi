@@ -18,10 +18,13 @@ from .gradients.relu import guided_relu as guided_relu
 from .gradients.relu import rectified_relu as rectified_relu
 from .gradients.relu import relu as relu
 from .gradients.relu import vanilla_relu as vanilla_relu
+from .methods.catalogue import METHODS as METHODS
+from .methods.explain import compile_explain as compile_explain
+from .methods.explain import explain as explain
 from .methods.grad_cam import grad_cam as grad_cam
-from .methods.one_pass import Maps as Maps
-from .methods.one_pass import compile_explain as compile_explain
-from .methods.one_pass import explain as explain
+from .methods.maps import Maps as Maps
+from .methods.method import Method as Method
+from .methods.method import Pass as Pass
 from .methods.saliency import input_gradient as input_gradient
 from .methods.saliency import saliency as saliency
 from .models.labels import top_k as top_k

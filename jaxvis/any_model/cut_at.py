@@ -19,7 +19,7 @@ from jaxvis.any_model import jaxprs
 from jaxvis.any_model.jaxprs import Function
 from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, make_plan, no_relus
 from jaxvis.any_model.run import run_steps
-from jaxvis.gradients.relu import Relu, Rule, relu_under
+from jaxvis.gradients.relu import Relu, Rule, relu_under, without_note
 
 
 @partial(
@@ -91,7 +91,7 @@ def _body(
 ) -> AtCut:
     halves = _halves(f, cut, args, kwargs, relu)
     environment = jaxprs.start(halves.jaxpr, halves.consts, halves.values)
-    run_steps(*halves.steps(None, halves.end), relu_under(relu), environment)
+    _run_half(halves.steps(None, halves.end), relu, environment)
     activation = jnp.moveaxis(environment[halves.variable], halves.channel_axis, -1)
     leaves, tree = jax.tree.flatten((args, kwargs))
     types = tuple(jax.typeof(leaf) if jaxprs.is_array(leaf) else leaf for leaf in leaves)
@@ -105,9 +105,16 @@ def _head(f: Function, cut: Cut, at_cut: AtCut, *, relu: Relu | Rule = jax.nn.re
     environment = dict(zip(halves.jaxpr.constvars, halves.consts, strict=True))
     environment.update(zip(halves.carried, at_cut.carried, strict=True))
     environment[halves.variable] = jnp.moveaxis(at_cut.activation, -1, halves.channel_axis)
-    run_steps(*halves.steps(halves.end, None), relu_under(relu), environment)
+    _run_half(halves.steps(halves.end, None), relu, environment)
     outputs = [jaxprs.read(environment, atom) for atom in halves.jaxpr.outvars]
     return jax.tree.unflatten(halves.out_tree, outputs)
+
+
+def _run_half(steps: tuple[Sequence[Any], tuple], relu: Relu | Rule, environment: dict) -> None:
+    """Run the equations of a half by their plan; a ReLU is called if the half has one."""
+    eqns, plan = steps
+    relu = without_note(relu, any(step is not None for step in plan))
+    run_steps(eqns, plan, relu_under(relu), environment)
 
 
 class _Halves(NamedTuple):

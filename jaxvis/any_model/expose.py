@@ -17,7 +17,7 @@ from jaxvis.any_model import jaxprs
 from jaxvis.any_model.cut_at import cut_at
 from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
 from jaxvis.any_model.run import run_steps
-from jaxvis.gradients.relu import Relu, Rule, relu_under
+from jaxvis.gradients.relu import Relu, Rule, relu_under, without_note
 
 Function = Callable[..., Any]
 
@@ -42,6 +42,7 @@ class ExposedRelu:
         plan, found = make_plan(traced.jaxpr, traced.consts, self.forms)
         if not found.relus:
             warnings.warn(no_relus(found.left_alone), stacklevel=2)
+        relu = without_note(relu, bool(found.relus))
         environment = jaxprs.start(traced.jaxpr, traced.consts, traced.values)
         run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment)
         outputs = [jaxprs.read(environment, atom) for atom in traced.jaxpr.outvars]

@@ -15,25 +15,52 @@ def cut(model: Any, layer: str | int) -> tuple[Part, Part]:
     Raises:
         TypeError: the model is neither a pair nor has a method `cut`.
     """
-    if isinstance(model, tuple) and len(model) == 2:
+    if is_pair(model):
         return model
     if hasattr(model, "cut"):
         return model.cut(layer)
     raise TypeError(
         f"a {type(model).__name__} cannot be cut; wanted a model with cut(layer) -> (body, head), "
-        "or such a pair of callables"
+        "or such a pair of callables: jv.expose_relu(model) can be cut, its code untouched"
     )
 
 
-def activation_of(at_cut: Any) -> Float[Array, "n h w c"]:
+def is_pair(model: Any) -> bool:
+    """Whether a model comes as `(body, head)`, cut already; the only one that is no callable."""
+    return type(model) is tuple and len(model) == 2
+
+
+def activation_of(at_cut: Any) -> Float[Array, "n ..."]:
     """Return the activation at a cut: all that a body returns, or its first leaf (see `AtCut`)."""
     return jax.tree.leaves(at_cut)[0]
 
 
-def check_maps(activation: Any, layer: str | int) -> None:
-    """Raise ValueError unless the activations behind the cut have height and width."""
-    if activation.ndim != 4:
+def as_maps(
+    activation: Float[Array, "n ..."], layer: str | int, grid: tuple[int, int] | None
+) -> Float[Array, "n *space channels"]:
+    """Return activations, or their gradient, with space axes: one for a signal, two, three.
+
+    With `grid`, (height, width), tokens (n, tokens, channels) become (n, height, width, channels),
+    read row by row; a class token before them is dropped.
+
+    Raises:
+        ValueError: there are no space axes, or the tokens do not fill the grid.
+    """
+    shape = activation.shape
+    if grid is None:
+        if activation.ndim < 3:
+            raise ValueError(
+                f"a class activation map needs maps (n, height, width, channels), or (n, length, "
+                f"channels) and the like, but behind {layer!r} there is shape {shape}; choose a "
+                "convolution or pooling, such as 'block5_conv3'"
+            )
+        return activation
+    height, width = grid
+    extra = shape[1] - height * width if activation.ndim == 3 else -1
+    if extra not in (0, 1):
         raise ValueError(
-            f"Grad-CAM needs maps (n, height, width, channels), but behind {layer!r} there is "
-            f"shape {activation.shape}; choose a convolution or pooling, such as 'block5_conv3'"
+            f"grid is {grid}, so wanted tokens (n, {height * width}, channels), or one more with a "
+            f"class token in front, but behind {layer!r} there is shape {shape}; leave out grid= "
+            "for maps that have height and width already"
         )
+    return activation[:, extra:].reshape(shape[0], height, width, shape[2])

@@ -1,4 +1,4 @@
-"""What is differentiated: a class's logit, or a score made of the logits."""
+"""What is differentiated: the logits of some classes, or a score made of the logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,29 +11,6 @@ from jaxtyping import Array, Float, Int
 
 Model = Callable[..., Float[Array, "n classes"]]
 Score = Callable[[Float[Array, "n classes"]], Float[Array, " n"]]
-
-
-def logit_cotangent(
-    logits: Float[Array, "n classes"], targets: Array | None, score: Score | None
-) -> Float[Array, "n classes"]:
-    """Return d score / d logits: a one-hot row for a class, the largest logit's for None."""
-    if score is None:
-        if targets is None:
-            targets = jnp.argmax(logits, axis=1)
-        if targets.shape not in ((), logits.shape[:1]):
-            raise ValueError(
-                f"classes have shape {targets.shape}; wanted one index, or one per image: "
-                f"{logits.shape[:1]}"
-            )
-        indices = jnp.broadcast_to(targets, logits.shape[:1])
-        return jax.nn.one_hot(indices, logits.shape[1], dtype=logits.dtype)
-    scores, pull_back = jax.vjp(score, logits)
-    if scores.shape != logits.shape[:1]:
-        raise ValueError(
-            f"score returned shape {scores.shape} for logits of shape {logits.shape}; wanted one "
-            f"score per image, shape {logits.shape[:1]}"
-        )
-    return pull_back(jnp.ones_like(scores))[0]
 
 
 def as_targets(classes: ArrayLike | None, score: Score | None) -> Int[Array, "..."] | None:
@@ -52,6 +29,41 @@ def as_targets(classes: ArrayLike | None, score: Score | None) -> Int[Array, "..
     return targets.astype(jnp.int32)
 
 
+def several(targets: Int[Array, "..."] | None) -> bool:
+    """Whether k classes are asked for of every image, so that maps have an axis for them."""
+    return targets is not None and targets.ndim == 2
+
+
+def logit_cotangents(
+    logits: Float[Array, "n classes"], targets: Int[Array, "..."] | None, score: Score | None
+) -> Float[Array, "k n classes"]:
+    """Return d score / d logits for each of k classes: one-hot rows, the largest logit's for None.
+
+    Targets are one index, one per image (n,), or k per image (n, k); k is 1 but for the last.
+
+    Raises:
+        ValueError: targets of another shape, or a score that is not one number per image.
+    """
+    n, classes = logits.shape
+    if score is not None:
+        scores, pull_back = jax.vjp(score, logits)
+        if scores.shape != (n,):
+            raise ValueError(
+                f"score returned shape {scores.shape} for logits of shape {logits.shape}; wanted "
+                f"one score per image, shape ({n},)"
+            )
+        return pull_back(jnp.ones_like(scores))[0][None]
+    if targets is None:
+        targets = jnp.argmax(logits, axis=1)
+    if targets.shape not in ((), (n,)) and (targets.ndim != 2 or targets.shape[0] != n):
+        raise ValueError(
+            f"classes have shape {targets.shape}; wanted one index, one per image: ({n},), or "
+            f"several of every image: ({n}, k)"
+        )
+    rows = targets if targets.ndim == 2 else jnp.broadcast_to(targets, (n,))[:, None]
+    return jax.nn.one_hot(rows.T, classes, dtype=logits.dtype)
+
+
 def check_targets(targets: Int[Array, "..."] | None, logits: Float[Array, "n classes"]) -> None:
     """Raise ValueError if a class is out of range; a traced one cannot be checked and gives 0."""
     if targets is None or isinstance(targets, jax.core.Tracer):
@@ -65,18 +77,54 @@ def check_targets(targets: Int[Array, "..."] | None, logits: Float[Array, "n cla
         )
 
 
-def check_floats(x: Any) -> None:
-    """Raise ValueError unless x can be differentiated and has a batch axis."""
-    if not jnp.issubdtype(x.dtype, jnp.floating) or x.ndim < 2:
-        raise ValueError(
-            f"x has dtype {x.dtype} and shape {x.shape}; wanted floats (n, height, width, "
-            "channels): jv.preprocess(images), with the batch axis even for one image"
+def as_inputs(x: Any) -> Any:
+    """Return the input of a model with its arrays as JAX arrays, in the form in which it came.
+
+    A tuple or a dict of arrays is the input of a model that takes several; only arrays are
+    converted, and nothing is stacked.
+
+    Raises:
+        TypeError: something in x is no array.
+    """
+
+    def convert(leaf: Any) -> Array:
+        if isinstance(leaf, jax.Array | np.ndarray):
+            return jnp.asarray(leaf)
+        raise TypeError(
+            f"x holds a {type(leaf).__name__}; wanted one array (n, ...), or a tuple or dict of "
+            "arrays for a model of several inputs: np.stack(images) makes one array of a list"
         )
+
+    return jax.tree.map(convert, x)
+
+
+def check_inputs(x: Any) -> int:
+    """Return the number of images in x.
+
+    Raises:
+        ValueError: an array of x cannot be differentiated or has no batch axis, or the arrays are
+            not of one number of images.
+    """
+    leaves = jax.tree.leaves(x)
+    alone = len(leaves) == 1
+    for leaf in leaves:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating) or leaf.ndim < (2 if alone else 1):
+            raise ValueError(
+                f"x has dtype {leaf.dtype} and shape {leaf.shape}; wanted floats (n, height, "
+                "width, channels): jv.preprocess(images), with the batch axis even for one image"
+            )
+    sizes = {leaf.shape[0] for leaf in leaves}
+    if len(sizes) != 1:
+        shapes = ", ".join(str(leaf.shape) for leaf in leaves) or "nothing"
+        raise ValueError(
+            f"x holds {shapes}; wanted arrays whose first axis is the same number of images"
+        )
+    return sizes.pop()
 
 
 def check_logits(logits: Any, n: int) -> None:
     """Raise ValueError unless the model returned one row of logits per image."""
-    if logits.ndim != 2 or logits.shape[0] != n:
-        raise ValueError(
-            f"the model returned shape {logits.shape} for {n} images; wanted logits ({n}, classes)"
-        )
+    shape = getattr(logits, "shape", None)
+    if shape is None or len(shape) != 2 or shape[0] != n:
+        found = f"shape {shape}" if shape is not None else f"a {type(logits).__name__}"
+        raise ValueError(f"the model returned {found} for {n} images; wanted logits ({n}, classes)")

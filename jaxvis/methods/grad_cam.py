@@ -7,22 +7,14 @@ Grad-CAM is one gradient of the second half.
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxvis.gradients.compiled import Compiled
-from jaxvis.gradients.cut import activation_of, check_maps, cut
-from jaxvis.gradients.relu import VANILLA, Relu, Rule, relu_under
-from jaxvis.gradients.target import (
-    Score,
-    as_targets,
-    check_floats,
-    check_logits,
-    check_targets,
-    logit_cotangent,
-)
+from jaxvis.gradients.relu import VANILLA, Relu, Rule
+from jaxvis.gradients.target import Score
+from jaxvis.methods.method import Method, Pass
+from jaxvis.methods.one_pass import Layer, one_map
 from jaxvis.types import AnyArray
 
 
@@ -31,15 +23,17 @@ def grad_cam(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str | int = "block5_conv3",
+    layer: Layer = "block5_conv3",
     rule: Rule | Relu = VANILLA,
     score: Score | None = None,
-) -> Float[Array, "n h w"]:
+    grid: tuple[int, int] | None = None,
+) -> Float[Array, "n *k h w"]:
     """Return the class activation map relu(sum_c w_c A_c), w_c = mean over h, w of d score / d A_c.
 
     A are the layer's activations after its ReLU, (n, h, w, c): (n, 14, 14, 512) for block5_conv3
-    of VGG16, whose maps are (n, 14, 14), raw: at least 0, not scaled. `rule` governs the ReLUs
-    above the cut only: in VGG16 those of fc1 and fc2.
+    of VGG16, whose maps are (n, 14, 14), raw: at least 0, not scaled. A signal's (n, length, c)
+    give (n, length), a volume's likewise. `rule` governs the ReLUs above the cut only: in VGG16
+    those of fc1 and fc2.
 
     Args:
         model: a model with `cut(layer) -> (body, head)`, or such a pair, of callables that take
@@ -47,41 +41,47 @@ def grad_cam(
         x, classes, score: as in `input_gradient`.
         layer: name of the layer to cut behind.
         rule: `VANILLA`, `RECTIFIED`, `GUIDED`, or a ReLU function of your own.
+        grid: (height, width) of a transformer's tokens (n, tokens, c); a class token is dropped.
 
     Raises:
         TypeError: the model cannot be cut.
         ValueError: the layer's activations are no maps; otherwise as `input_gradient`.
     """
-    relu, targets = relu_under(rule), as_targets(classes, score)
-    cam, logits = _grad_cam(model, jnp.asarray(x), targets, layer, relu, score)
-    check_targets(targets, logits)
-    return cam
-
-
-@Compiled
-def _grad_cam(
-    model: Any, x: Array, targets: Array | None, layer: str | int, relu: Relu, score: Score | None
-) -> tuple[Float[Array, "n h w"], Float[Array, "n classes"]]:
-    check_floats(x)
-    body, head = cut(model, layer)
-    at_cut = body(x)
-    activation = activation_of(at_cut)
-    check_maps(activation, layer)
-    logits, pull_back = jax.vjp(lambda at_cut: head(at_cut, relu=relu), at_cut)
-    check_logits(logits, x.shape[0])
-    (gradient,) = pull_back(logit_cotangent(logits, targets, score))
-    return class_activation_map(activation, activation_of(gradient)), logits
+    return one_map(GRAD_CAM, model, x, classes, rule, layer=layer, score=score, grid=grid)
 
 
 def class_activation_map(
-    activation: Float[Array, "n h w c"], gradient: Float[Array, "n h w c"], *, signed: bool = False
-) -> Float[Array, "n h w"]:
-    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over height and width.
+    activation: Float[Array, "n *space c"], gradient: Float[Array, "n *space c"], *,
+    signed: bool = False,
+) -> Float[Array, "n *space"]:  # fmt: skip
+    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over all places.
 
     `signed`, the sum before that ReLU.
     """
     if activation.dtype.itemsize < 4:  # half precision adds up badly
         activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
-    weights = jnp.mean(gradient, axis=(1, 2), keepdims=True)
+    space = tuple(range(1, activation.ndim - 1))
+    weights = jnp.mean(gradient, axis=space, keepdims=True)
     cam = jnp.sum(weights * activation, axis=-1)
     return cam if signed else jnp.maximum(cam, jnp.zeros((), cam.dtype))
+
+
+def _grad_cam(given: Pass, *, signed: bool) -> Float[Array, "n *space"]:
+    assert given.activation is not None
+    assert given.activation_gradient is not None
+    return class_activation_map(given.activation, given.activation_gradient, signed=signed)
+
+
+GRAD_CAM = Method(
+    name="grad_cam",
+    title="Grad-CAM",
+    function=_grad_cam,
+    kind="one pass",
+    at="layer",
+    signed=False,
+    rules=True,
+    forward=1,
+    backward=1,
+    paper="Selvaraju et al., arXiv 1610.02391 (2016)",
+    about="Where the layer's channels that speak for the class are active.",
+)

@@ -1,169 +1,289 @@
-"""All maps of the lab, three saliency and three Grad-CAM, from one compiled call.
+"""One forward pass and one backward pass a rule: everything that maps are made of, compiled.
 
-The forward pass does not depend on the rule, so it runs once. Cut at the Grad-CAM layer, the
-gradient that Grad-CAM averages is the one that the saliency map carries on from, so each rule
-needs one backward pass: one forward and three backward, where six separate maps take six and three.
-On a CPU the images go through in small groups (`gradients.groups`): the same work in better order.
+The forward pass does not depend on the rule, so it runs once. Cut at a layer, the gradient at that
+layer is the one that the gradient at the input carries on from, so each rule needs one backward
+pass: three saliency maps and three Grad-CAM take one forward and three backward passes, where six
+separate maps take six and three. A method (`methods.method`) is a function of what is then there,
+so that further maps of the same pass cost next to nothing.
+
+On a CPU the images of a network that says so (`images_are_independent`) go through the body in
+small groups (`gradients.groups`): the same work in a better order.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from jaxvis.any_model.adapters import as_model
 from jaxvis.gradients.compiled import Compiled
-from jaxvis.gradients.cut import activation_of, check_maps, cut
+from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
 from jaxvis.gradients.groups import group_size, vjp_in_groups
-from jaxvis.gradients.relu import RULES, Rule, relu_under
+from jaxvis.gradients.relu import (
+    RULES,
+    Calls,
+    NotedRelu,
+    Relu,
+    Rule,
+    check_called,
+    relu_under,
+)
 from jaxvis.gradients.target import (
     Score,
+    as_inputs,
     as_targets,
-    check_floats,
+    check_inputs,
     check_logits,
     check_targets,
-    logit_cotangent,
+    logit_cotangents,
+    several,
 )
-from jaxvis.methods.grad_cam import class_activation_map
-from jaxvis.methods.saliency import largest_over_channels
-from jaxvis.types import AnyArray
+from jaxvis.methods.method import Method, Pass
+
+Layer = str | int
+Rules = Mapping[str, Rule | Relu]
 
 
-class Maps(NamedTuple):
-    """What `explain` returns: logits, and raw maps by the name of their rule."""
+class Options(TypedDict, total=False):
+    """What may be asked of a model, whichever way it is called; all keyword-only.
 
-    logits: Float[AnyArray, "n classes"]
-    saliency: dict[str, Float[AnyArray, "n height width"]]
-    grad_cam: dict[str, Float[AnyArray, "n h w"]]
+    Attributes:
+        layer: where layer-sized maps are taken: a name or number that the model's `cut` knows, or
+            a sequence of these; default "block5_conv3". With a sequence each such map is a dict by
+            layer.
+        rules: ReLU rules by name, each a `Rule` or a ReLU function of your own, or a sequence of
+            names in `RULES`; default all three. Another `Rule` under a name does not recompile.
+        methods: names in `METHODS`, or `Method`s of your own; default the lab's two.
+        score: instead of classes, a function from logits (n, classes) to scores (n,).
+        signed: keep the signs that a method takes away at its end, as |.| or max(., 0).
+        grid: (height, width) of the layer's tokens, for a transformer: see `gradients.cut.as_maps`.
+    """
+
+    layer: Layer | Sequence[Layer]
+    rules: Rules | Sequence[str]
+    methods: Sequence[str | Method]
+    score: Score | None
+    signed: bool
+    grid: tuple[int, int] | None
 
 
-def explain(
-    model: Any,
-    x: Float[AnyArray, "n height width channels"],
-    classes: ArrayLike | None = None,
+class Asked(NamedTuple):
+    """Options, checked, as the compiled call has them: all but the rules' gates is static."""
+
+    layers: tuple[Layer, ...]
+    by_layer: bool  # whether layer-sized maps are dicts, since a sequence of layers was given
+    methods: tuple[Method, ...]
+    score: Score | None
+    signed: bool
+    grid: tuple[int, int] | None
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class Called:
+    """Whether the model called the ReLU; a static result, kept with the compiled code."""
+
+    relu: bool
+
+
+def asked_for(
+    known: Mapping[str, Method],
     *,
-    layer: str | int = "block5_conv3",
-    rules: Mapping[str, Rule] = RULES,
+    layer: Layer | Sequence[Layer] = "block5_conv3",
+    rules: Rules | Sequence[str] = RULES,
+    methods: Sequence[str | Method] = ("saliency", "grad_cam"),
     score: Score | None = None,
     signed: bool = False,
-) -> Maps:
-    """Return the logits and, under every rule, the saliency map and Grad-CAM of every image.
-
-    `maps.saliency["guided"]` equals `saliency(model, x, classes, rule=GUIDED)` and
-    `maps.grad_cam["guided"]` equals `grad_cam` likewise, up to rounding.
-
-    Args:
-        model, x, classes, layer, score: as in `grad_cam`; without classes and score, each image is
-            explained for the class that the model predicts.
-        rules: rules by name; another choice of the same number does not recompile.
-        signed: keep the signs: of the largest channel's gradient, and of Grad-CAM's sum before its
-            ReLU. |.| and max(., 0) of these are the maps otherwise returned.
+    grid: tuple[int, int] | None = None,
+) -> tuple[Asked, Rules]:
+    """Return `Options` checked, defaults filled in, methods looked up in `known`, and the rules.
 
     Raises:
-        TypeError, ValueError: as `grad_cam`; ValueError too when there is no rule.
+        TypeError: an option of another name or type.
+        ValueError: no rules, methods or layers, or unknown ones.
     """
-    return _checked(_explain, model, x, classes, layer, rules, score, signed)
+    by_layer = not isinstance(layer, str | int)
+    layers: tuple[Layer, ...] = (
+        tuple(layer) if isinstance(layer, Sequence) and by_layer else (layer,)
+    )  # type: ignore[assignment]
+    for one in layers:
+        if isinstance(one, bool) or not isinstance(one, str | int):
+            raise TypeError(f"layer is {layer!r}; wanted a name, a number, or a sequence of these")
+    if not layers or len(set(layers)) < len(layers):
+        raise ValueError(f"layer is {layer!r}; wanted at least one layer, each once")
+    found = tuple(
+        one if isinstance(one, Method) else _known(one, known) for one in _listed(methods)
+    )
+    if len({method.name for method in found}) < len(found):
+        raise ValueError(f"methods has a name twice: {', '.join(m.name for m in found)}")
+    if grid is not None and (
+        len(grid) != 2 or not all(isinstance(side, int) and side > 0 for side in grid)
+    ):
+        raise ValueError(f"grid is {grid!r}; wanted (height, width), two numbers of tokens")
+    return Asked(layers, by_layer, found, score, bool(signed), grid), _rules(rules)
 
 
-def compile_explain(
-    model: Any,
-    x: Float[AnyArray, "n height width channels"],
-    classes: ArrayLike | None = None,
-    *,
-    layer: str | int = "block5_conv3",
-    rules: Mapping[str, Rule] = RULES,
-    score: Score | None = None,
-) -> Callable[[Any, Float[AnyArray, "n height width channels"], ArrayLike | None], Maps]:
-    """Compile `explain` ahead of time, without running it.
-
-    The result is called with model, x and classes of the same shapes and dtypes, other values
-    allowed, and returns `Maps`. Arguments and errors are those of `explain`.
-    """
-    run = _explain.compile(*_arguments(model, x, classes, layer, rules, score))
-
-    def compiled(
-        model: Any, x: Float[AnyArray, "n height width channels"], classes: ArrayLike | None = None
-    ) -> Maps:
-        return _checked(run, model, x, classes, layer, rules, score)
-
-    return compiled
+def _known(name: Any, known: Mapping[str, Method]) -> Method:
+    if name not in known:
+        raise ValueError(f"methods has {name!r}; wanted some of {', '.join(known)}, or a Method")
+    return known[name]
 
 
-def planned_bytes(
-    model: Any,
-    x: Float[AnyArray, "n height width channels"],
-    classes: ArrayLike | None = None,
-    *,
-    layer: str | int = "block5_conv3",
-    rules: Mapping[str, Rule] = RULES,
-    score: Score | None = None,
-) -> int:
-    """Return the bytes that `explain` takes beside weights, images and maps, without running it."""
-    return _explain.compile(*_arguments(model, x, classes, layer, rules, score)).temporary_bytes
+def _listed(methods: Sequence[str | Method]) -> Sequence[str | Method]:
+    if isinstance(methods, str | Method):
+        raise TypeError(f"methods is {methods!r}; wanted a sequence, such as ['grad_cam']")
+    if not methods:
+        raise ValueError("methods is empty; wanted at least one, such as 'saliency'")
+    return methods
 
 
-def _arguments(
-    model: Any,
-    x: AnyArray,
-    classes: ArrayLike | None,
-    layer: str | int,
-    rules: Mapping[str, Rule],
-    score: Score | None,
-    signed: bool = False,
-) -> tuple:
+def _rules(rules: Rules | Sequence[str]) -> Rules:
+    if isinstance(rules, str | Rule):
+        raise TypeError(f"rules is {rules!r}; wanted rules by name, or a sequence: ['guided']")
+    if not isinstance(rules, Mapping):
+        unknown = [name for name in rules if name not in RULES]
+        if unknown:
+            raise ValueError(f"rules has {unknown[0]!r}; wanted some of {', '.join(RULES)}")
+        rules = {name: RULES[name] for name in rules}
     if not rules:
         raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
-    gates = [jnp.asarray(gates) for gates in zip(*rules.values(), strict=True)]
-    x = jnp.asarray(x)
-    size = group_size(x) if x.ndim else 1
-    return model, x, as_targets(classes, score), layer, Rule(*gates), score, size, signed
+    return rules
 
 
-def _checked(
-    run: Callable[..., tuple],
-    model: Any,
-    x: AnyArray,
-    classes: ArrayLike | None,
-    layer: str | int,
-    rules: Mapping[str, Rule],
-    score: Score | None,
-    signed: bool = False,
-) -> Maps:
-    arguments = _arguments(model, x, classes, layer, rules, score, signed)
-    logits, saliency, cams = run(*arguments)
-    check_targets(arguments[2], logits)
-    return Maps(
-        logits,
-        dict(zip(rules, saliency, strict=True)),
-        dict(zip(rules, cams, strict=True)),
-    )
+class Ready(NamedTuple):
+    """The arguments of the compiled call, and what its results are checked against."""
+
+    arguments: tuple
+    rules: Rules
+    targets: Int[Array, "..."] | None
+
+
+def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Rules) -> Ready:
+    """Return what the compiled call takes; raises what is wrong before anything runs."""
+    model, x, targets = as_model(model), as_inputs(x), as_targets(classes, asked.score)
+    for rule in rules.values():
+        relu_under(rule)  # a TypeError for what is no rule
+    gates = [rule for rule in rules.values() if isinstance(rule, Rule)]
+    stacked = None
+    if gates:
+        stacked = Rule(*(jnp.asarray(column, bool) for column in zip(*gates, strict=True)))
+    functions = tuple(rule for rule in rules.values() if not isinstance(rule, Rule))
+    group = None
+    if getattr(model, "images_are_independent", False) and len(asked.layers) == 1:
+        group = group_size(x) if getattr(x, "ndim", 0) else 1
+    return Ready((model, x, targets, stacked, functions, asked, group), rules, targets)
+
+
+def run(
+    compiled: Callable[..., tuple], asked: Asked, given: Ready
+) -> tuple[Float[Array, "n classes"], dict[str, dict[str, Any]]]:
+    """Run the compiled call and return logits and maps by method and rule, checked."""
+    logits, data, functions, called = compiled(*given.arguments)
+    check_targets(given.targets, logits)
+    check_called(called.relu, given.rules)
+    rows = iter(data), iter(functions)
+    by_rule = {
+        name: next(rows[0 if isinstance(rule, Rule) else 1]) for name, rule in given.rules.items()
+    }
+
+    def named(method: Method, maps: Any) -> Any:
+        by_layer = asked.by_layer and method.at == "layer"
+        return dict(zip(asked.layers, maps, strict=True)) if by_layer else maps
+
+    return logits, {
+        method.name: {name: named(method, by_rule[name][place]) for name in given.rules}
+        for place, method in enumerate(asked.methods)
+    }
 
 
 @Compiled
-def _explain(
-    model: Any, x: Array, targets: Int[Array, "..."] | None, layer: str | int, rules: Rule,
-    score: Score | None, group: int, signed: bool,
-) -> tuple[Float[Array, "n classes"], list[Array], list[Array]]:  # fmt: skip
-    check_floats(x)
-    body, head = cut(model, layer)
+def one_pass(
+    model: Any, x: Any, targets: Int[Array, "..."] | None, rules: Rule | None,
+    functions: tuple[Relu, ...], asked: Asked, group: int | None,
+) -> tuple[Float[Array, "n classes"], list, list, Called]:  # fmt: skip
+    """Return logits, maps for every rule that is data, for every function, and `Called`."""
+    n = check_inputs(x)
+    calls = Calls()
 
-    def under(rule: Rule) -> tuple[Array, Array, Array]:
-        relu = relu_under(rule)
-        at_cut, pull_to_input = vjp_in_groups(lambda x: body(x, relu=relu), x, group)
-        activation = activation_of(at_cut)
-        check_maps(activation, layer)
-        logits, pull_to_cut = jax.vjp(lambda at_cut: head(at_cut, relu=relu), at_cut)
-        check_logits(logits, x.shape[0])
-        (gradient,) = pull_to_cut(logit_cotangent(logits, targets, score))
-        (at_input,) = pull_to_input(gradient)
-        return (
-            logits,
-            largest_over_channels(at_input, signed=signed),
-            class_activation_map(activation, activation_of(gradient), signed=signed),
-        )
+    def under(relu: Relu) -> tuple[Array, list]:
+        logits, explain_with = _differentiated(model, x, NotedRelu(relu, calls), asked, group)
+        check_logits(logits, n)
+        cotangents = logit_cotangents(logits, targets, asked.score)
+        if several(targets):  # an axis for the classes, behind that of the images
+            return logits, jax.vmap(explain_with, out_axes=1)(cotangents)
+        return logits, explain_with(cotangents[0])
 
-    # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
-    logits, saliency, cams = jax.vmap(under, out_axes=(None, 0, 0))(rules)
-    return logits, list(saliency), list(cams)
+    by_data: list = []
+    if rules is not None:
+        # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
+        logits, stacked = jax.vmap(lambda rule: under(relu_under(rule)), out_axes=(None, 0))(rules)
+        count = rules.gate_input.shape[0]  # type: ignore[union-attr]
+        by_data = [jax.tree.map(lambda a, i=i: a[i], stacked) for i in range(count)]
+    by_function = []
+    for function in functions:
+        logits, maps = under(function)
+        by_function.append(maps)
+    return logits, by_data, by_function, Called(calls.any)
+
+
+def _differentiated(
+    model: Any, x: Any, relu: Relu, asked: Asked, group: int | None
+) -> tuple[Float[Array, "n classes"], Callable[[Array], list]]:
+    """Run the model forward; return the logits and a function from their cotangent to maps."""
+    wants_input = any(method.at == "input" for method in asked.methods)
+    wants_layer = any(method.at == "layer" for method in asked.methods)
+    if not wants_layer and not is_pair(model):
+        logits, pull_to_input = jax.vjp(lambda x: model(x, relu=relu), x)
+        return logits, lambda g: [
+            method.function(Pass(x, pull_to_input(g)[0], None, None), signed=asked.signed)
+            for method in asked.methods
+        ]
+    halves = []
+    for layer in asked.layers:
+        body, head = cut(model, layer)
+        if wants_input and not halves:
+            at_cut, pull_to_input = _vjp(lambda x, body=body: body(x, relu=relu), x, group)
+        else:
+            at_cut = body(x, relu=relu)
+        activation = as_maps(activation_of(at_cut), layer, asked.grid) if wants_layer else None
+        logits, pull_to_cut = jax.vjp(lambda a, head=head: head(a, relu=relu), at_cut)
+        halves.append((layer, activation, pull_to_cut))
+
+    def explain_with(cotangent: Array) -> list:
+        passes: list[Pass] = []
+        for layer, activation, pull_to_cut in halves:
+            (at_cut,) = pull_to_cut(cotangent)
+            if wants_input and not passes:
+                (at_input,) = pull_to_input(at_cut)
+                input_pass = Pass(x, at_input, None, None)
+            gradient = as_maps(activation_of(at_cut), layer, asked.grid) if wants_layer else None
+            passes.append(Pass(x, None, activation, gradient))
+        maps: list = []
+        for method in asked.methods:
+            if method.at == "input":
+                maps.append(method.function(input_pass, signed=asked.signed))
+                continue
+            by_layer = [method.function(one, signed=asked.signed) for one in passes]
+            maps.append(by_layer if asked.by_layer else by_layer[0])
+        return maps
+
+    return logits, explain_with
+
+
+def _vjp(function: Callable[[Any], Any], x: Any, group: int | None) -> tuple[Any, Callable]:
+    if group is None:
+        return jax.vjp(function, x)
+    return vjp_in_groups(function, x, group)
+
+
+def one_map(
+    method: Method, model: Any, x: Any, classes: ArrayLike | None, rule: Rule | Relu, **options: Any
+) -> Any:
+    """Return the maps of one method under one rule."""
+    asked, rules = asked_for({}, methods=[method], rules={"": rule}, **options)
+    _, maps = run(one_pass, asked, ready(model, x, classes, asked, rules))
+    return maps[method.name][""]

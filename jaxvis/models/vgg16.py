@@ -59,6 +59,8 @@ class VGG16(nnx.Module):
             is not the number of classes.
     """
 
+    images_are_independent = True  # no image changes another's logits: they may go in groups
+
     def __init__(
         self,
         *,
@@ -146,6 +148,11 @@ class VGG16(nnx.Module):
 
     def _check_input(self, x: AnyArray) -> None:
         size = self.architecture.size
+        if not hasattr(x, "ndim"):
+            raise ValueError(
+                f"the input is a {type(x).__name__}; wanted one array (n, {size}, {size}, 3): "
+                "np.stack(images) makes one of a list"
+            )
         if jnp.ndim(x) != 4 or jnp.shape(x)[1:] != (size, size, 3):
             raise ValueError(
                 f"the input has shape {jnp.shape(x)}; wanted (n, {size}, {size}, 3): "

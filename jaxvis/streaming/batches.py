@@ -1,17 +1,18 @@
 """`explain` for more images than memory holds at once, in batches of one compiled shape."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
-from jaxvis.gradients.relu import RULES, Rule
-from jaxvis.gradients.target import Score
-from jaxvis.methods.one_pass import Maps, compile_explain, planned_bytes
+from jaxvis.gradients.target import as_inputs
+from jaxvis.methods.explain import Options, compile_explain
+from jaxvis.methods.maps import Maps
 from jaxvis.types import AnyArray
 
 LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is
@@ -22,42 +23,44 @@ def explain_batches(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
-    layer: str | int = "block5_conv3",
-    rules: Mapping[str, Rule] = RULES,
-    score: Score | None = None,
     batch_size: int | Literal["auto"] = "auto",
     memory: int = 1 << 30,
     step: Callable[[int, int], None] = lambda done, total: None,
+    **options: Unpack[Options],
 ) -> Maps:
     """Return what `explain` returns, as NumPy arrays, computed batch by batch.
 
     Args:
-        model, x, classes, layer, rules, score: as in `explain`.
+        model, x, classes, options: as in `explain`.
         batch_size: images in one compiled call, or "auto" for as many as fit into `memory`. The
             last batch is filled up with copies of its last image, so one compilation serves all.
         memory: bytes that a call may take for temporaries beside weights, images and maps.
         step: called with the number of batches done and of all, before each of them and at the end.
 
     Raises:
-        ValueError: a batch size below 1, or `memory` too small for one image; else as `explain`.
+        ValueError: no images, a batch size below 1, or `memory` too small for one image; else as
+            `explain`.
     """
-    options: dict[str, Any] = {"layer": layer, "rules": rules, "score": score}
-    targets = None if classes is None else np.broadcast_to(np.asarray(classes), x.shape[:1])
+    total = _count(x)
+    targets = None if classes is None else np.asarray(classes)
+    if targets is not None and targets.ndim == 0:
+        targets = np.broadcast_to(targets, (total,))
     if batch_size == "auto":
         size = fitting_batch(model, x, targets, memory=memory, **options)
     else:
-        size = min(batch_size, len(x))
+        size = min(batch_size, total)
     if size < 1:
         raise ValueError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
-    starts = range(0, len(x), size)
+    starts = range(0, total, size)
     run = compile_explain(model, *_batch(x, targets, 0, size), **options)
     parts = []
     for number, start in enumerate(starts):
         step(number, len(starts))
         maps = run(model, *_batch(x, targets, start, size))
-        parts.append(_kept(maps, min(size, len(x) - start)))
+        count = min(size, total - start)
+        parts.append(jax.tree.map(lambda a, count=count: np.asarray(a)[:count], maps))
     step(len(starts), len(starts))
-    return _joined(parts)
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def fitting_batch(
@@ -66,7 +69,7 @@ def fitting_batch(
     classes: AnyArray | None,
     *,
     memory: int,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> int:
     """Return how many images fit into `memory` bytes of temporaries, by the compiler's own plan.
 
@@ -78,12 +81,13 @@ def fitting_batch(
     """
 
     def planned(size: int) -> int:
-        return planned_bytes(model, *_batch(x, classes, 0, size), **options)
+        return compile_explain(model, *_batch(x, classes, 0, size), **options).planned_bytes
 
-    largest = IMAGES * MOST_GROUPS if on_cpu(jnp.asarray(x[:1])) else LARGEST
+    cpu = all(on_cpu(jnp.asarray(leaf[:1])) for leaf in jax.tree.leaves(x))
+    largest = IMAGES * MOST_GROUPS if cpu else LARGEST
     two, four = planned(2), planned(4)
     guess = 2 + 2 * (memory - two) // max(four - two, 1)
-    count = max(1, min(guess, largest, len(x)))
+    count = max(1, min(guess, largest, _count(x)))
     while (needed := planned(count)) > memory:
         if count == 1:
             raise ValueError(
@@ -93,34 +97,16 @@ def fitting_batch(
     return count
 
 
-def _batch(
-    x: AnyArray, classes: AnyArray | None, start: int, size: int
-) -> tuple[AnyArray, AnyArray | None]:
+def _count(x: Any) -> int:
+    """The number of images; raise ValueError if there is none."""
+    sizes = {len(leaf) for leaf in jax.tree.leaves(x) if getattr(leaf, "ndim", 0)}
+    if len(sizes) != 1 or 0 in sizes:
+        raise ValueError(f"x holds {sorted(sizes) or 'no'} images; wanted one number, at least 1")
+    return sizes.pop()
+
+
+def _batch(x: Any, classes: AnyArray | None, start: int, size: int) -> tuple[Any, AnyArray | None]:
     """`size` images and their classes from `start` on, the last one repeated to fill up."""
-    rows = np.minimum(np.arange(start, start + size), len(x) - 1)
-    return jnp.asarray(x[rows]), None if classes is None else classes[rows]
-
-
-def _kept(maps: Maps, count: int) -> Maps:
-    def keep(array: AnyArray) -> np.ndarray:
-        return np.asarray(array)[:count]
-
-    return _mapped(keep, maps)
-
-
-def _joined(parts: Sequence[Maps]) -> Maps:
-    def columns() -> Iterator[tuple[AnyArray, ...]]:
-        for part in parts:
-            yield part.logits, *part.saliency.values(), *part.grad_cam.values()
-
-    arrays = iter([np.concatenate(column) for column in zip(*columns(), strict=True)])
-    return _mapped(lambda _: next(arrays), parts[0])
-
-
-def _mapped(function: Callable[[AnyArray], np.ndarray], maps: Maps) -> Maps:
-    """Apply a function to every array, the rules in their order; `jax.tree.map` sorts them."""
-    return Maps(
-        function(maps.logits),
-        {rule: function(array) for rule, array in maps.saliency.items()},
-        {rule: function(array) for rule, array in maps.grad_cam.items()},
-    )
+    rows = np.minimum(np.arange(start, start + size), _count(x) - 1)
+    taken = as_inputs(jax.tree.map(lambda leaf: leaf[rows], x))
+    return taken, None if classes is None else classes[rows]

@@ -1,0 +1,139 @@
+"""Models as people have them -> models that take the ReLU they are handed.
+
+Keras, Flax and Equinox write networks that know no `relu=`. Where it is safe, such a model is
+exposed here without being asked; where it is not, an error says what to do.
+"""
+
+import inspect
+import sys
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from jaxvis.any_model.expose import ExposedRelu, expose_relu
+from jaxvis.gradients.cut import is_pair
+
+
+def as_model(model: Any) -> Any:
+    """Return a model that takes `relu=`: as it is, or exposed if it is of a known kind.
+
+    Raises:
+        TypeError: it cannot be called, or takes no `relu=` and is of no known kind.
+    """
+    if is_pair(model) or isinstance(model, ExposedRelu):
+        return model
+    if _is_network(model):
+        raise TypeError(
+            "the model is a Network, a description of one; wanted what it describes: "
+            "jv.explain(network.model, network.preprocess(images), layer=network.layer)"
+        )
+    if not callable(model):
+        raise TypeError(
+            f"the model is a {type(model).__name__}; wanted a callable model(x, relu=...)"
+        )
+    names, any_name = _keywords(model)
+    if "relu" in names:
+        return model
+    kinds = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    if "keras" in kinds:
+        return _from_keras(model)
+    if "flax" in kinds:
+        return _from_flax(model)
+    if "equinox" in kinds:
+        return expose_relu(model)
+    if any_name:
+        return model  # it may use relu=; if it does not, `check_called` will say so
+    raise TypeError(
+        f"{_name(model)} takes no relu=; wanted model(x, relu=...), which uses the ReLU that it is "
+        "handed: jv.expose_relu(model) makes one of it, its code untouched"
+    )
+
+
+def _keywords(model: Any) -> tuple[set[str], bool]:
+    """Names that a callable takes by keyword, and whether it takes any name at all."""
+    try:
+        parameters = inspect.signature(model).parameters.values()
+    except (ValueError, TypeError):  # built-in functions have none: let it try
+        return set(), True
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = {parameter.name for parameter in parameters if parameter.kind in by_name}
+    return names, any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+
+
+def _is_network(model: Any) -> bool:
+    """Whether this is a `jaxvis.models.network.Network`, which stands above this folder."""
+    return isinstance(model, tuple) and {"model", "preprocess"} <= set(
+        getattr(model, "_fields", ())
+    )
+
+
+def _name(model: Any) -> str:
+    return getattr(model, "__name__", None) or f"a {type(model).__name__}"
+
+
+@dataclass(frozen=True)
+class _KerasCall:
+    """A Keras model as a function of its variables, which are data: new weights are seen.
+
+    The model itself is held weakly, so that compiled code does not keep it in memory.
+    """
+
+    model: Any  # weakref.ref, equal for the same model
+
+    def __call__(self, variables: Mapping[str, Mapping[str, jax.Array]], x: Any) -> Any:
+        model = self.model()
+        inputs = x if len(model.inputs) == 1 or isinstance(x, dict) else list(x)
+        trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
+        outputs, _ = model.stateless_call(trained, others, inputs, training=False)
+        return outputs
+
+
+def _from_keras(model: Any) -> ExposedRelu:
+    if not hasattr(model, "stateless_call") or not hasattr(model, "inputs"):
+        raise TypeError(
+            f"{_name(model)} is of Keras, but no model whose variables can be handed in; wanted a "
+            "keras.Model of Keras 3 that was built"
+        )
+    backend = sys.modules["keras"].backend.backend()
+    if backend != "jax":
+        raise TypeError(
+            f"Keras runs on {backend} here; wanted its JAX backend: set KERAS_BACKEND=jax before "
+            "keras is imported"
+        )
+    variables = {
+        "trained": _by_path(model.trainable_variables),
+        "others": _by_path(model.non_trainable_variables),
+    }
+    return expose_relu(jax.tree_util.Partial(_KerasCall(weakref.ref(model)), variables))
+
+
+def _by_path(variables: Any) -> dict[str, jax.Array]:
+    """Arrays by the variables' paths, in their order; numbered, since a path may come twice."""
+    width = len(str(len(variables)))
+    return {f"{i:0{width}}/{v.path}": v.value for i, v in enumerate(variables)}
+
+
+def _from_flax(model: Any) -> ExposedRelu:
+    if not hasattr(model, "unbind"):  # NNX, whose modules are pytrees
+        return expose_relu(model)
+    if getattr(model, "scope", None) is None:
+        raise TypeError(
+            f"{_name(model)} is a Flax Linen module without variables; wanted them bound: "
+            "module.bind(variables), or jv.expose_relu(jax.tree_util.Partial(module.apply, "
+            "variables))"
+        )
+    module, variables = model.unbind()
+    return expose_relu(jax.tree_util.Partial(_LinenCall(module), variables))
+
+
+@dataclass(frozen=True)
+class _LinenCall:
+    """A Linen module as a function of its variables; equal for equal modules."""
+
+    module: Any
+
+    def __call__(self, variables: Any, x: Any) -> Any:
+        return self.module.apply(variables, x)
