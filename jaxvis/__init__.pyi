@@ -29,6 +29,8 @@ from .methods.saliency import input_gradient as input_gradient
 from .methods.saliency import saliency as saliency
 from .models.labels import top_k as top_k
 from .models.layers import LAYERS as LAYERS
+from .models.network import Network as Network
+from .models.network import describe as describe
 from .models.preprocessing import deprocess as deprocess
 from .models.preprocessing import preprocess as preprocess
 from .models.vgg16 import VGG16 as VGG16
@@ -46,5 +48,6 @@ from .pictures.render import upsample as upsample
 from .streaming.batches import explain_batches as explain_batches
 from .version import __version__ as __version__
 from .weights.errors import WeightsError as WeightsError
+from .weights.load import load as load
 from .weights.load import load_vgg16 as load_vgg16
 from .weights.load import save_vgg16 as save_vgg16

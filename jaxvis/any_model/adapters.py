@@ -113,7 +113,7 @@ def _from_keras(model: Any) -> ExposedRelu:
 def _by_path(variables: Any) -> dict[str, jax.Array]:
     """Arrays by the variables' paths, in their order; numbered, since a path may come twice."""
     width = len(str(len(variables)))
-    return {f"{i:0{width}}/{v.path}": v.value for i, v in enumerate(variables)}
+    return {f"{i:0{width}}|{v.path}": v.value for i, v in enumerate(variables)}
 
 
 def _from_flax(model: Any) -> ExposedRelu:

@@ -17,7 +17,6 @@ from jaxvis.evaluate.boxes import read_boxes as read_boxes
 from jaxvis.evaluate.evaluation import CLOSELY as CLOSELY
 from jaxvis.evaluate.evaluation import Evaluation as Evaluation
 from jaxvis.evaluate.evaluation import evaluate as evaluate
-from jaxvis.evaluate.maps import Subjects as Subjects
 from jaxvis.evaluate.maps import all_maps as all_maps
 from jaxvis.evaluate.metrics.baselines import centre_maps as centre_maps
 from jaxvis.evaluate.metrics.baselines import edge_maps as edge_maps
@@ -41,11 +40,13 @@ from jaxvis.evaluate.metrics.perturbation import insertion as insertion
 from jaxvis.evaluate.metrics.randomization import CASCADE as CASCADE
 from jaxvis.evaluate.metrics.randomization import cascading as cascading
 from jaxvis.evaluate.metrics.randomization import independent as independent
+from jaxvis.evaluate.metrics.randomization import layer_order as layer_order
 from jaxvis.evaluate.metrics.randomization import randomized as randomized
 from jaxvis.evaluate.metrics.road import noisy_linear_imputation as noisy_linear_imputation
 from jaxvis.evaluate.metrics.road import road as road
 from jaxvis.evaluate.metrics.similarity import spearman as spearman
 from jaxvis.evaluate.metrics.similarity import ssim as ssim
 from jaxvis.evaluate.questions.question import Question as Question
+from jaxvis.evaluate.subjects import Subjects as Subjects
 from jaxvis.evaluate.subjects import file_subjects as file_subjects
 from jaxvis.evaluate.subjects import scene_subjects as scene_subjects

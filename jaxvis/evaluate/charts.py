@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxvis.evaluate.maps import SIX
+from jaxvis.evaluate.maps import named
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.questions.depends import Course
 from jaxvis.evaluate.questions.question import Question
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, which people with any colour vision tell apart; one for each rule.
 RULE_COLOURS = {"vanilla": "#0072B2", "rectified": "#E69F00", "guided": "#009E73"}
-CONTROL = "#777777"
+CONTROL, OTHER = "#777777", "#CC79A7"
 MOST_PANELS = 5  # in a line
 TITLE, LABEL = 12, 9  # points
 
@@ -42,7 +42,7 @@ def chart(question: Question) -> "Figure":
         for row, (name, value) in enumerate(found.items()):
             if math.isnan(value.mean):
                 continue
-            colour, filled = _colour(name), name.startswith("Grad-CAM") or name in BASELINES
+            colour, filled = _colour(name), _is_of_layer(name) or name in BASELINES
             if not math.isnan(value.low):
                 axis.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
             axis.plot(value.mean, row, "o", color=colour, mfc=colour if filled else "white")
@@ -65,7 +65,7 @@ def chart(question: Question) -> "Figure":
 
 def course_chart(course: Course) -> "Figure":
     """Return likeness to the first map, layer by layer: a row for all layers from the last on
-    downwards drawn anew, and one for each layer alone; the grey line is the edge detector."""
+    downwards re-initialised, and one for each layer alone; the grey line is the edge detector."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -76,15 +76,15 @@ def course_chart(course: Course) -> "Figure":
     kinds = (("rank", "rank correlation"), ("signed", "the same, with signs"), ("ssim", "SSIM"))
     figure = Figure((11.5, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle("How like itself a map stays when layers are drawn anew", fontsize=TITLE)
+    figure.suptitle("How like itself a map stays when layers are re-initialised", fontsize=TITLE)
     axes = figure.subplots(2, 3, sharex="row", sharey=True)
     for line, (title, stages) in zip(axes, rows, strict=True):
         layers = list(stages)
         for axis, (kind, heading) in zip(line, kinds, strict=True):
             axis.axhline(1, color=CONTROL, linewidth=2, label="edge detector")
-            for name in SIX:
+            for name in stages[layers[0]]:
                 middle = [_mean(getattr(stages[layer][name], kind)) for layer in layers]
-                dashes = "-" if name.startswith("Grad-CAM") else "--"
+                dashes = "-" if _is_of_layer(name) else "--"
                 axis.plot(
                     range(len(layers)), middle, dashes, marker=".", color=_colour(name), label=name
                 )
@@ -109,4 +109,11 @@ def _mean(values: np.ndarray) -> float:
 
 
 def _colour(name: str) -> str:
-    return RULE_COLOURS.get(name.rpartition(" ")[2], CONTROL)
+    found = named(name)
+    return CONTROL if found is None else RULE_COLOURS.get(found.rule, OTHER)
+
+
+def _is_of_layer(name: str) -> bool:
+    """Whether a map has a layer's size: drawn filled, and as an unbroken line."""
+    found = named(name)
+    return found is not None and found.method.at == "layer"

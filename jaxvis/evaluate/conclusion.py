@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from jaxvis.evaluate.maps import SIX
+from jaxvis.evaluate.maps import explanations
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.questions import depends, matters, where
 from jaxvis.evaluate.questions.question import Metric, Question
 
 # Adebayo et al. and Sixt et al. show curves and draw no line; this one is ours. A map that keeps a
-# larger rank correlation, when the layer that tells the classes apart is drawn anew, says little
-# of the class.
+# larger rank correlation, when the layer that tells the classes apart is re-initialised, says
+# little of the class.
 UNCHANGED = 0.8
 POINTS, ENERGY = where.METRICS[0].name, where.METRICS[1].name
 # What decides a question: the metrics of one list that were measured.
@@ -21,6 +21,9 @@ DECISIVE = {
 }
 
 
+_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
+
+
 def conclusion(questions: Sequence[Question]) -> list[str]:
     """Return paragraphs in Markdown: a verdict, a line for each map, and warnings.
 
@@ -28,21 +31,26 @@ def conclusion(questions: Sequence[Question]) -> list[str]:
     image, beyond a 99 % interval, and worse than none by the other; it fails if it is worse than
     one. 99 %, since each map is compared with three controls, by two metrics.
     """
-    findings = {name: [_finding(question, name) for question in questions] for name in SIX}
-    trusted = [name for name in SIX if all(mark > 0 for mark, _ in findings[name])]
-    failed = [name for name in SIX if any(mark < 0 for mark, _ in findings[name])]
+    names = explanations(questions[0].values)
+    findings = {name: [_finding(question, name) for question in questions] for name in names}
+    trusted = [name for name in names if all(mark > 0 for mark, _ in findings[name])]
+    failed = [name for name in names if any(mark < 0 for mark, _ in findings[name])]
     images = [question.images for question in questions]
-    lines = [_verdict(trusted, failed, len(questions), max(images), min(images))]
+    undecided = [name for name in names if name not in trusted and name not in failed]
+    lines = [_verdict(trusted, failed, undecided, len(questions), max(images), min(images))]
     lines.append(
         "\n".join(
-            f"- **{name}**: " + "; ".join(text for _, text in findings[name]) + "." for name in SIX
+            f"- **{name}**: " + "; ".join(text for _, text in findings[name]) + "."
+            for name in names
         )
     )
     lines += _warnings(questions)
     return lines
 
 
-def _verdict(trusted: list[str], failed: list[str], count: int, images: int, few: int) -> str:
+def _verdict(
+    trusted: list[str], failed: list[str], rest: list[str], count: int, images: int, few: int
+) -> str:
     asked = {2: "both questions", 3: "all three questions"}.get(count, "the question")
     where_asked = "On this image" if images == 1 else f"On these {images} images"
     if few < images:
@@ -50,8 +58,8 @@ def _verdict(trusted: list[str], failed: list[str], count: int, images: int, few
     if trusted:
         first = f"{where_asked} {_listed(trusted)} pass{'es' * (len(trusted) == 1)} {asked}."
     else:
-        first = f"{where_asked} none of the six maps passes {asked}."
-    rest = [name for name in SIX if name not in trusted and name not in failed]
+        total = len(failed) + len(rest)
+        first = f"{where_asked} none of the {_WORDS.get(total, total)} maps passes {asked}."
     if failed:
         first += f" {_listed(failed)} fail{'s' * (len(failed) == 1)} at least one."
     if rest:
@@ -92,14 +100,15 @@ def _controls(question: Question, metric: str) -> str:
 
 
 def _dependence(question: Question, name: str) -> tuple[int, str]:
-    last = question.estimate(name, depends.PREDICTIONS.name).mean
+    last = question.estimate(name, depends.LAST.name).mean
     every = question.estimate(name, depends.ALL.name).mean
     if math.isnan(last):
         return 0, "zero everywhere or constant, so that no change can be measured"
     figures = (
-        f"rank correlation {last:.2f} with `predictions` drawn anew, {every:.2f} with all layers"
+        f"rank correlation {last:.2f} with the last layer re-initialised, {every:.2f} with all "
+        "layers"
     )
-    stuck = [_stuck(question, name, metric) for metric in (depends.PREDICTIONS, depends.ALL)]
+    stuck = [_stuck(question, name, metric) for metric in (depends.LAST, depends.ALL)]
     if max(stuck) > 0:
         return -1, f"{figures}: hardly changes with the network"
     if stuck[0] < 0:
@@ -116,18 +125,19 @@ def _stuck(question: Question, name: str, metric: Metric) -> int:
 
 def _warnings(questions: Sequence[Question]) -> list[str]:
     lines = []
+    names = explanations(questions[0].values)
     for question in questions:
         if question.key != "depends":
             continue
         for metric, what in (
-            (depends.PREDICTIONS, "the last layer, which alone tells the classes apart, was"),
+            (depends.LAST, "the last layer, which alone tells the classes apart, was"),
             (depends.ALL, "all layers were"),
         ):
-            stuck = [name for name in SIX if _stuck(question, name, metric) > 0]
+            stuck = [name for name in names if _stuck(question, name, metric) > 0]
             if stuck:
                 lines.append(
                     f"**Warning.** {_listed(stuck)} did not change (rank correlation above "
-                    f"{UNCHANGED}) when {what} drawn anew: whatever "
+                    f"{UNCHANGED}) when {what} re-initialised: whatever "
                     f"{'it shows' if len(stuck) == 1 else 'they show'}, it is not what the network "
                     "learned about the class."
                 )

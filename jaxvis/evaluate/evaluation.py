@@ -1,22 +1,24 @@
-"""All questions asked of a model and its images: the tables, charts and files of an evaluation."""
+"""All questions asked of a network and its images, and what follows from the answers."""
 
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
-from jaxvis.evaluate import tables
-from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.conclusion import conclusion
-from jaxvis.evaluate.maps import Subjects, all_maps, baseline_maps, by_name, enlarged
-from jaxvis.evaluate.metrics.randomization import CASCADE
-from jaxvis.evaluate.questions.depends import Course, does_it_depend, does_it_depend_quickly
+from jaxvis.evaluate.maps import all_maps, baseline_maps, by_name, enlarged
+from jaxvis.evaluate.questions.depends import (
+    Course,
+    does_it_depend,
+    does_it_depend_quickly,
+    layers_from_the_top,
+)
 from jaxvis.evaluate.questions.matters import does_it_matter, does_it_matter_quickly
 from jaxvis.evaluate.questions.question import Question, joined
 from jaxvis.evaluate.questions.where import where_is_it
-from jaxvis.methods.one_pass import Maps
-from jaxvis.pictures import render
+from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.explain import Options
+from jaxvis.methods.maps import Maps
+from jaxvis.models.network import Network, as_network
 
 BATCH = 20  # images whose maps are held at once
 CLOSELY = 12  # images asked the questions that take hundreds of forward passes each
@@ -29,110 +31,100 @@ class Evaluation(NamedTuple):
 
     Attributes:
         questions: those that could be asked: without masks, not the first.
-        course: likeness layer by layer, as the third question saw it.
+        course: likeness layer by layer, as the third question saw it; None if it was not asked.
         conclusion: sentences in Markdown, drawn from the questions.
         seconds: that each question took.
     """
 
     questions: list[Question]
-    course: Course
+    course: Course | None
     conclusion: list[str]
     seconds: dict[str, float]
 
 
 def evaluate(
-    model: Any,
+    network: Network | Any,
     subjects: Subjects,
     *,
-    layer: str | int = "block5_conv3",
     closely: int = CLOSELY,
     step: Step = lambda _: None,
+    **options: Unpack[Options],
 ) -> Evaluation:
-    """Ask all three questions of the six maps and the controls.
+    """Ask all three questions of the maps asked for, by default the lab's six, and the controls.
 
     Where the object is, is asked of every image, if there are masks; the other two of the first
     `closely` images, since they take about 600 forward passes and 40 explanations per image.
+
+    Args:
+        network: a `Network`, or a `VGG16`, which describes itself.
+        subjects: what is explained: `scene_subjects`, `file_subjects`.
+        closely: images for the second and third question.
+        step: called with a line on what is being done.
+        options: as in `explain`: methods, rules and layer.
     """
+    network = as_network(network)
     seconds: dict[str, float] = {}
     questions = []
     if subjects.masks is not None:
         start = time.perf_counter()
-        questions.append(_where(model, subjects, layer, step))
+        questions.append(_where(network, subjects, step, options))
         seconds[questions[-1].title] = time.perf_counter() - start
     few = subjects.first(closely)
     start = time.perf_counter()
-    questions.append(_matters(model, few, layer, step))
+    questions.append(_matters(network, few, step, options))
     seconds[questions[-1].title] = time.perf_counter() - start
     start = time.perf_counter()
-    count = _Counter(step, "random network", 2 * len(CASCADE) - 1)
-    question, course = does_it_depend(model, few, layer=layer, step=count)
-    questions.append(question)
-    seconds[question.title] = time.perf_counter() - start
-    return Evaluation(questions, course, conclusion(questions), seconds)
+    course, left_out = None, _no_weights(network, few)
+    if not left_out:
+        total = 2 * len(layers_from_the_top(network, few)) - 1
+        count = _Counter(step, "random network", total)
+        question, course = does_it_depend(network, few, step=count, **options)
+        questions.append(question)
+        seconds[question.title] = time.perf_counter() - start
+    return Evaluation(questions, course, conclusion(questions) + left_out, seconds)
 
 
 def evaluate_quickly(
-    model: Any, subjects: Subjects, maps: Maps, *, layer: str | int = "block5_conv3"
+    network: Network | Any, subjects: Subjects, maps: Maps, **options: Unpack[Options]
 ) -> tuple[list[Question], list[str]]:
-    """Ask what a report has time for, of maps that are there: questions and conclusion."""
+    """Ask what a report has time for, of maps that are there: questions and conclusion.
+
+    The options are those that the maps were made with.
+    """
+    network = as_network(network)
     large = enlarged(by_name(maps), subjects) | baseline_maps(subjects)
     questions = [] if subjects.masks is None else [where_is_it(large, subjects.masks)]
-    questions.append(does_it_matter_quickly(model, subjects, large))
-    questions.append(does_it_depend_quickly(model, subjects, layer=layer))
-    return questions, conclusion(questions)
+    questions.append(does_it_matter_quickly(network, subjects, large))
+    left_out = _no_weights(network, subjects)
+    if not left_out:
+        questions.append(does_it_depend_quickly(network, subjects, **options))
+    return questions, conclusion(questions) + left_out
 
 
-def write(
-    evaluation: Evaluation, place: Path, folder: Path, about: dict[str, Any], made: list[str]
-) -> dict[str, Any]:
-    """Write evaluation.md, evaluation.json and a chart per question, and layers.png.
-
-    Args:
-        evaluation: what `evaluate` returned.
-        place: where to write; the files will move to `folder`.
-        folder: where they will be.
-        about: what else the JSON file shall hold.
-        made: lines on how it was made, for the end of the page.
-
-    Returns:
-        What evaluation.json holds.
-    """
-    page = ["# Which map tells the truth?"]
-    for question in evaluation.questions:
-        name = f"{question.key}.png"
-        render.save(chart(question), place / name)
-        page += [f"## {question.title}", tables.markdown(question), f"![{name}]({name})"]
-    render.save(course_chart(evaluation.course), place / "layers.png")
-    page += ["![layers.png](layers.png)", "## Conclusion", *evaluation.conclusion]
-    page += ["## How it was made", "\n".join(f"- {line}" for line in made)]
-    (place / "evaluation.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    found = {
-        **about,
-        "questions": [tables.data(question) for question in evaluation.questions],
-        "conclusion": evaluation.conclusion,
-        "seconds": {name: round(value, 1) for name, value in evaluation.seconds.items()},
-        "page": str(folder / "evaluation.md"),
-        "charts": [str(folder / chart.name) for chart in sorted(place.glob("*.png"))],
-    }
-    (place / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    return found
+def _no_weights(network: Network, subjects: Subjects) -> list[str]:
+    """Say why the third question is left out, or nothing if it can be asked."""
+    try:
+        layers_from_the_top(network, subjects)
+    except ValueError as error:
+        return [f"Whether the maps depend on the network was not asked: {error}."]
+    return []
 
 
-def _where(model: Any, subjects: Subjects, layer: str | int, step: Step) -> Question:
+def _where(network: Network, subjects: Subjects, step: Step, options: Options) -> Question:
     parts = []
     total = len(subjects.images)
     for start in range(0, total, BATCH):
         step(f"where is it: image {start + 1} of {total}")
         part = subjects.slice(start, start + BATCH)
         assert part.masks is not None
-        parts.append(where_is_it(all_maps(model, part, layer=layer), part.masks))
+        parts.append(where_is_it(all_maps(network, part, **options), part.masks))
     return joined(parts)
 
 
-def _matters(model: Any, subjects: Subjects, layer: str | int, step: Step) -> Question:
-    maps = all_maps(model, subjects, layer=layer)
+def _matters(network: Network, subjects: Subjects, step: Step, options: Options) -> Question:
+    maps = all_maps(network, subjects, **options)
     count = _Counter(step, "does it matter: map", len(maps))
-    return does_it_matter(model, subjects, maps, layer=layer, step=count)
+    return does_it_matter(network, subjects, maps, step=count, **options)
 
 
 class _Counter:

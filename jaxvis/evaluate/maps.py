@@ -1,60 +1,63 @@
-"""All maps that an evaluation compares: the six of the lab, and three that know no network."""
+"""The maps that an evaluation compares, by name: those of any methods and rules, and controls.
 
-from typing import Any, NamedTuple
+A map's name is its method's title and its rule, "Grad-CAM guided"; a control's is a word of its
+own.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-from jaxvis.evaluate.metrics.baselines import centre_maps, edge_maps, random_maps
-from jaxvis.gradients.relu import RULES
-from jaxvis.methods.one_pass import Maps, explain
-from jaxvis.models.preprocessing import preprocess
+from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
+from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.explain import Options, explain
+from jaxvis.methods.maps import MapName, Maps
+from jaxvis.methods.method import Method
+from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.render import upsample
 
-SALIENCY = tuple(f"saliency {rule}" for rule in RULES)
-GRAD_CAM = tuple(f"Grad-CAM {rule}" for rule in RULES)
-SIX = SALIENCY + GRAD_CAM
+
+class Named(NamedTuple):
+    """What a map's name stands for."""
+
+    method: Method
+    rule: str
 
 
-class Subjects(NamedTuple):
-    """What is explained.
+def name_of(map_name: MapName) -> str:
+    """Return the name of a map: "Grad-CAM guided"."""
+    return f"{METHODS[map_name.method].title} {map_name.rule}"
 
-    Attributes:
-        names: of the images, for messages.
-        images: uint8 RGB, of the network's size.
-        classes: the index that each is explained for.
-        masks: where the object of the class is, or None.
-        seeds: one per image, of its random map.
-    """
 
-    names: list[str]
-    images: UInt8[np.ndarray, "n height width 3"]
-    classes: np.ndarray
-    masks: np.ndarray | None
-    seeds: list[int]
+def named(name: str) -> Named | None:
+    """Return the method and the rule that a name stands for; None for a control."""
+    for method in METHODS.values():
+        if name.startswith(f"{method.title} "):
+            return Named(method, name.removeprefix(f"{method.title} "))
+    return None
 
-    def slice(self, start: int, end: int) -> "Subjects":
-        """Return those from `start` up to `end`."""
-        part = slice(start, end)
-        masks = None if self.masks is None else self.masks[part]
-        return Subjects(
-            self.names[part], self.images[part], self.classes[part], masks, self.seeds[part]
-        )
 
-    def first(self, count: int) -> "Subjects":
-        """Return the first `count` of them."""
-        return self.slice(0, count)
+def explanations(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that are no controls."""
+    return tuple(name for name in names if name not in BASELINES)
 
 
 def by_name(maps: Maps) -> dict[str, np.ndarray]:
-    """Return what `explain` made, by the names in `SIX`, Grad-CAM not enlarged."""
-    found = {f"saliency {rule}": np.asarray(a) for rule, a in maps.saliency.items()}
-    return found | {f"Grad-CAM {rule}": np.asarray(a) for rule, a in maps.grad_cam.items()}
+    """Return what `explain` made by the maps' names, in their own size."""
+    return {name_of(key): np.asarray(array) for key, array in maps.items()}
 
 
-def unsigned(signed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def shown(signed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the maps that are shown, from those that `explain` made with `signed=True`."""
-    return {name: np.abs(a) if name in SALIENCY else np.maximum(a, 0) for name, a in signed.items()}
+    found = {}
+    for name, array in signed.items():
+        known = named(name)
+        assert known is not None
+        found[name] = np.asarray(known.method.shown(array))
+    return found
 
 
 def baseline_maps(subjects: Subjects) -> dict[str, Float32[np.ndarray, "n height width"]]:
@@ -68,15 +71,27 @@ def baseline_maps(subjects: Subjects) -> dict[str, Float32[np.ndarray, "n height
 
 
 def all_maps(
-    model: Any, subjects: Subjects, *, layer: str | int = "block5_conv3"
+    network: Network | Any, subjects: Subjects, **options: Unpack[Options]
 ) -> dict[str, Float32[np.ndarray, "n height width"]]:
-    """Return the six maps and the baselines, all of the images' size, raw values at least 0."""
-    maps = explain(model, preprocess(subjects.images), subjects.classes, layer=layer)
+    """Return all maps and the baselines, of the images' size, raw values at least 0.
+
+    Args:
+        network: a `Network`, or a `VGG16`, which describes itself.
+        subjects: what is explained.
+        options: as in `explain`; the layer is the network's unless given.
+    """
+    network = as_network(network)
+    maps = explained(network, network.preprocess(subjects.images), subjects.classes, **options)
     return enlarged(by_name(maps), subjects) | baseline_maps(subjects)
 
 
+def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]) -> Maps:
+    """Return `explain` of a network, at its own layer unless another is asked for."""
+    return explain(network.model, x, classes, **{"layer": network.layer, **options})  # type: ignore[typeddict-item]
+
+
 def enlarged(
-    maps: dict[str, np.ndarray], subjects: Subjects
+    maps: Mapping[str, np.ndarray], subjects: Subjects
 ) -> dict[str, Float32[np.ndarray, "n height width"]]:
     """Return maps of the images' size."""
     size = subjects.images.shape[1:3]

@@ -3,86 +3,125 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from jaxvis.demo.images import demo_images
 from jaxvis.demo.scenes import CLASSES, GEESE, held_out, scene
 from jaxvis.demo.silhouettes import SIZE
 from jaxvis.evaluate.boxes import box_masks, read_boxes
-from jaxvis.evaluate.maps import Subjects
-from jaxvis.models.preprocessing import preprocess
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.files import Source, find_images, load_images
 
 
-def scene_subjects(model: Any, count: int, *, class_name: str | None = None) -> Subjects:
+class Subjects(NamedTuple):
+    """What is explained.
+
+    Attributes:
+        names: of the images, for messages.
+        images: uint8 RGB, of the network's size.
+        classes: the index that each is explained for.
+        masks: where the object of the class is, or None.
+        seeds: one per image, of its random map.
+    """
+
+    names: list[str]
+    images: UInt8[np.ndarray, "n height width 3"]
+    classes: np.ndarray
+    masks: np.ndarray | None
+    seeds: list[int]
+
+    def slice(self, start: int, end: int) -> "Subjects":
+        """Return those from `start` up to `end`."""
+        part = slice(start, end)
+        masks = None if self.masks is None else self.masks[part]
+        return Subjects(
+            self.names[part], self.images[part], self.classes[part], masks, self.seeds[part]
+        )
+
+    def first(self, count: int) -> "Subjects":
+        """Return the first `count` of them."""
+        return self.slice(0, count)
+
+
+def scene_subjects(
+    network: Network | Any, count: int, *, class_name: str | None = None
+) -> Subjects:
     """Return the first `count` held-out scenes with the masks of their objects.
 
     Each is explained for its object, and with `class_name` all show an object of that class.
 
     Raises:
-        ValueError: the model does not know the classes that scenes are drawn of, or the count is
-            below 1.
+        ValueError: the network does not know the classes that scenes are drawn of or reads another
+            size, or the count is below 1.
     """
-    missing = sorted(set(CLASSES) - set(model.labels or ()))
+    network = as_network(network)
+    missing = sorted(set(CLASSES) - set(network.labels or ()))
     if missing:
         raise ValueError(
-            f"the model has no class {', '.join(missing)}, so it cannot be asked about drawn "
+            f"the network has no class {', '.join(missing)}, so it cannot be asked about drawn "
             "scenes; wanted the demo's weights, or images of your own"
         )
+    if network.size != (SIZE, SIZE):
+        raise ValueError(f"the network reads {network.size} pixels; scenes have {SIZE} x {SIZE}")
     if count < 1:
         raise ValueError(f"{count} scenes are asked for; wanted at least 1")
     pairs = list(held_out(count))
     if class_name is not None:
-        name = model.labels[model.class_index(class_name)]
+        name = network.class_name(network.class_index(class_name))
         pairs = [(seed, name) for seed, _ in pairs]
     drawn = [scene(seed, name) for seed, name in pairs]
     return Subjects(
         [f"{name} {seed}" for seed, name in pairs],
         np.stack([one.image for one in drawn]),
-        np.array([model.class_index(name) for _, name in pairs]),
+        np.array([network.class_index(name) for _, name in pairs]),
         np.stack([one.mask for one in drawn]),
         [seed for seed, _ in pairs],
     )
 
 
 def file_subjects(
-    model: Any,
+    network: Network | Any,
     images: Source,
     *,
     boxes: str | os.PathLike[str] | None = None,
     class_name: str | None = None,
     resample: str = "nearest",
 ) -> Subjects:
-    """Return images from files, explained for a class or for what the model predicts.
+    """Return images from files, explained for a class or for what the network predicts.
 
     With `boxes` (see `read_boxes`) every image has to have one, and its inside is the mask.
 
     Raises:
         ImageError, ValueError: as `load_images`, `read_boxes`, `box_masks` and `class_index`.
     """
+    network = as_network(network)
     files = find_images(images)
-    size = model.architecture.size
-    pictures = load_images(files, (size, size), resample=resample)
-    masks = masks_of(files, (size, size), boxes)
+    pictures = load_images(files, network.size, resample=resample)
+    masks = masks_of(files, network.size, boxes)
     if class_name is None:
-        classes = predicted(model, pictures)
+        classes = predicted(network, pictures)
     else:
-        classes = np.full(len(files), model.class_index(class_name))
+        classes = np.full(len(files), network.class_index(class_name))
     return Subjects([file.name for file in files], pictures, classes, masks, [*range(len(files))])
 
 
-def predicted(model: Any, images: np.ndarray, batch: int = 16) -> np.ndarray:
+def predicted(network: Network, images: np.ndarray, batch: int = 16) -> np.ndarray:
     """Return the class of the largest logit of every image."""
-    import jax
-
-    logits = jax.jit(model.__call__)
+    model = network.forward
     parts: Sequence[np.ndarray] = [
-        np.asarray(logits(preprocess(images[start : start + batch])))
+        np.asarray(_logits(model, network.preprocess(images[start : start + batch])))
         for start in range(0, len(images), batch)
     ]
     return np.concatenate(parts).argmax(axis=1)
+
+
+@Compiled
+def _logits(model: Any, x: Any) -> Any:
+    return model(x)
 
 
 def masks_of(

@@ -51,31 +51,32 @@ def grad_cam(
 
 
 def class_activation_map(
-    activation: Float[Array, "n *space c"], gradient: Float[Array, "n *space c"], *,
-    signed: bool = False,
-) -> Float[Array, "n *space"]:  # fmt: skip
-    """Return relu(sum_c w_c A_c) with w_c the mean of the gradient over all places.
-
-    `signed`, the sum before that ReLU.
-    """
+    activation: Float[Array, "n *space c"], gradient: Float[Array, "n *space c"]
+) -> Float[Array, "n *space"]:
+    """Return sum_c w_c A_c, before its ReLU, with w_c the mean of the gradient over all places."""
     if activation.dtype.itemsize < 4:  # half precision adds up badly
         activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
     space = tuple(range(1, activation.ndim - 1))
     weights = jnp.mean(gradient, axis=space, keepdims=True)
-    cam = jnp.sum(weights * activation, axis=-1)
-    return cam if signed else jnp.maximum(cam, jnp.zeros((), cam.dtype))
+    return jnp.sum(weights * activation, axis=-1)
 
 
-def _grad_cam(given: Pass, *, signed: bool) -> Float[Array, "n *space"]:
+def positive(cam: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return max(cam, 0): what speaks for the class, and not what speaks against it."""
+    return jnp.maximum(cam, jnp.zeros((), cam.dtype))
+
+
+def _grad_cam(given: Pass) -> Float[Array, "n *space"]:
     assert given.activation is not None
     assert given.activation_gradient is not None
-    return class_activation_map(given.activation, given.activation_gradient, signed=signed)
+    return class_activation_map(given.activation, given.activation_gradient)
 
 
 GRAD_CAM = Method(
     name="grad_cam",
     title="Grad-CAM",
     function=_grad_cam,
+    shown=positive,
     kind="one pass",
     at="layer",
     signed=False,

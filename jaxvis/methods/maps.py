@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Float
 
+from jaxvis.methods.catalogue import METHODS
+from jaxvis.pictures.figures import MapRow
 from jaxvis.types import AnyArray
 
 
@@ -62,6 +64,17 @@ class Maps(Mapping[MapName, Any]):
     def methods(self) -> tuple[str, ...]:
         """Names of the methods, in the order asked for."""
         return tuple(self._maps)
+
+    def rows(self) -> list[MapRow]:
+        """Return the maps as rows of `figure_comparison`."""
+        rows = []
+        for (name, rule), value in self.items():
+            method = METHODS[name]
+            by_layer = value if isinstance(value, dict) else {None: value}
+            for layer, array in by_layer.items():
+                of = "" if layer is None else f" of {layer}"
+                rows.append(MapRow(f"{method.title}{of}: {rule}", array, method.at == "layer"))
+        return rows
 
     def _of(self, method: str) -> dict[str, Any]:
         if method not in self._maps:

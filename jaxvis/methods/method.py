@@ -30,10 +30,11 @@ class Method(NamedTuple):
     Attributes:
         name: by which it is asked for, and under which files and results are kept: "grad_cam".
         title: as it stands in the middle of a sentence: "Grad-CAM".
-        function: from a `Pass`, and `signed=`, to raw maps (n, *space).
+        function: from a `Pass` to raw maps (n, *space), with their signs.
+        shown: from these to the maps that are shown, unless `signed=True` is asked for: |.|, say.
         kind: what it is made from; "one pass" methods share one compiled call.
         at: whether its maps have the "input"'s size, or the "layer"'s and are laid over the image.
-        signed: whether its maps hold values of both signs when nobody asks for `signed=True`.
+        signed: whether the maps that are shown hold values of both signs.
         rules: whether the ReLU's rule changes it.
         forward, backward: passes through the network that it takes alone, for each rule.
         paper: where it was published.
@@ -42,7 +43,8 @@ class Method(NamedTuple):
 
     name: str
     title: str
-    function: Callable[..., Any]
+    function: Callable[[Pass], Any]
+    shown: Callable[[Float[Array, "..."]], Float[Array, "..."]]
     kind: Literal["one pass", "average", "masks", "optimisation"]
     at: Literal["input", "layer"]
     signed: bool

@@ -239,7 +239,7 @@ def _differentiated(
     if not wants_layer and not is_pair(model):
         logits, pull_to_input = jax.vjp(lambda x: model(x, relu=relu), x)
         return logits, lambda g: [
-            method.function(Pass(x, pull_to_input(g)[0], None, None), signed=asked.signed)
+            _map(method, Pass(x, pull_to_input(g)[0], None, None), asked)
             for method in asked.methods
         ]
     halves = []
@@ -265,13 +265,18 @@ def _differentiated(
         maps: list = []
         for method in asked.methods:
             if method.at == "input":
-                maps.append(method.function(input_pass, signed=asked.signed))
+                maps.append(_map(method, input_pass, asked))
                 continue
-            by_layer = [method.function(one, signed=asked.signed) for one in passes]
+            by_layer = [_map(method, one, asked) for one in passes]
             maps.append(by_layer if asked.by_layer else by_layer[0])
         return maps
 
     return logits, explain_with
+
+
+def _map(method: Method, given: Pass, asked: Asked) -> Any:
+    signed = method.function(given)
+    return signed if asked.signed else jax.tree.map(method.shown, signed)
 
 
 def _vjp(function: Callable[[Any], Any], x: Any, group: int | None) -> tuple[Any, Callable]:

@@ -70,26 +70,23 @@ def saliency(
     return one_map(SALIENCY, model, x, classes, rule, score=score)
 
 
-def largest_over_channels(
-    gradient: Float[Array, "n ... channels"], *, signed: bool = False
-) -> Float[Array, "n ..."]:
-    """Return max over channels of |gradient|; `signed`, that value as it was before |.|."""
+def largest_over_channels(gradient: Float[Array, "n ... channels"]) -> Float[Array, "n ..."]:
+    """Return the value of the largest |gradient| over the channels, with its sign."""
     if gradient.ndim < 3:  # (n, features): nothing to take a maximum over
-        return gradient if signed else jnp.abs(gradient)
-    if not signed:
-        return jnp.max(jnp.abs(gradient), axis=-1)
+        return gradient
     high, low = jnp.max(gradient, axis=-1), jnp.min(gradient, axis=-1)
     return jnp.where(high >= -low, high, low)
 
 
-def _saliency(given: Pass, *, signed: bool) -> Any:
-    return jax.tree.map(lambda g: largest_over_channels(g, signed=signed), given.input_gradient)
+def _saliency(given: Pass) -> Any:
+    return jax.tree.map(largest_over_channels, given.input_gradient)
 
 
 SALIENCY = Method(
     name="saliency",
     title="saliency",
     function=_saliency,
+    shown=jnp.abs,
     kind="one pass",
     at="input",
     signed=False,
@@ -103,5 +100,5 @@ SALIENCY = Method(
 
 # What `input_gradient` asks for: no map, and so no row of the catalogue.
 GRADIENT = SALIENCY._replace(
-    name="input_gradient", function=lambda given, *, signed: given.input_gradient
+    name="input_gradient", function=lambda given: given.input_gradient, shown=lambda map: map
 )

@@ -6,7 +6,7 @@ no pyplot: a figure needs no display, may be drawn in a thread, and goes with it
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -89,55 +89,64 @@ def figure_grad_cam(
     return _lines([_overlaid(images, pictures, values)], titles, title)
 
 
+class MapRow(NamedTuple):
+    """A row of the comparison grid: its label, raw maps, and whether they are laid over the image.
+
+    Maps that have the input's size stand alone; a layer's are enlarged and laid over.
+    """
+
+    label: str
+    maps: Maps
+    laid_over: bool
+
+
 def figure_comparison(
     images: Images,
     titles: Titles,
+    rows: Sequence[MapRow],
     *,
-    saliency: Mapping[str, Maps] | None = None,
-    grad_cam: Mapping[str, Maps] | None = None,
     title: str | None = None,
     alpha: float = 0.5,
     colormap: str = "jet",
 ) -> "Figure":
-    """Return one grid: images as columns, methods as rows, raw values on one scale per row.
+    """Return one grid: images as columns, maps as rows, raw values on one scale per row.
 
-    `saliency` and `grad_cam` map the name of a rule to its maps, as `explain` returns them. A
-    row's scale runs from 0 to its largest value, for saliency to its 99.5th percentile: the colour
-    bar then ends in an arrow. A map without a positive value says so; a row of such maps has no
-    colour bar. Raises `ValueError` as `figure_saliency` and `figure_grad_cam` do, for no maps at
-    all and for more than 16 images.
+    `rows` are what `Maps.rows()` returns. A row's scale runs from 0 to its largest value, for maps
+    that stand alone to their 99.5th percentile: the colour bar then ends in an arrow. A map without
+    a positive value says so; a row of such maps has no colour bar. Raises `ValueError` as
+    `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more than 16 images.
     """
     images = _checked(images, titles)
-    if not saliency and not grad_cam:
-        raise ValueError("figure_comparison: nothing to compare; pass saliency= or grad_cam=")
+    if not rows:
+        raise ValueError("figure_comparison: nothing to compare; pass maps.rows()")
     if len(images) > MOST_COMPARED:
         raise ValueError(
             f"figure_comparison: one grid holds at most {MOST_COMPARED} images; found "
             f"{len(images)}. Draw them in several figures."
         )
     cell = max(SMALL_CELL, min(CELL, 6 * CELL / len(images)))
-    rows = [_Row(images, [""] * len(images), "input")]
-    for name, maps in (saliency or {}).items():
-        values = maps_for(maps, images, f"saliency[{name!r}]")
-        most = np.percentile(values, PERCENTILE)
-        top = float(most if most > 0 else max(values.max(), 0))
-        pictures = render.colours(values / (top or 1), colormap)
-        row = _Row(pictures, _remarks(values))
-        rows.append(_on_scale(row, f"saliency: {name}", values, top))
-    for name, cams in (grad_cam or {}).items():
-        values = maps_for(cams, images, f"grad_cam[{name!r}]")
-        top = float(max(values.max(), 0))
-        large = render.upsample(values, images.shape[1:3]) / (top or 1)
-        pictures = render.blend(images, render.colours(large, colormap), alpha)
-        row = _overlaid(images, pictures, values)
-        rows.append(_on_scale(row, f"Grad-CAM: {name}", values, top))
-    figure, axes = _grid(rows, len(images), cell, titles, title)
-    for panels, row in zip(axes, rows, strict=True):
+    drawn = [_Row(images, [""] * len(images), "input")]
+    drawn += [_compared(images, row, alpha, colormap) for row in rows]
+    figure, axes = _grid(drawn, len(images), cell, titles, title)
+    for panels, row in zip(axes, drawn, strict=True):
         label = _wrap(row.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
         panels[0].set_ylabel(label, fontsize=HEADING + 1, parse_math=False)
         if row.top > 0:
             _colour_bar(panels[-1], row, colormap)
     return figure
+
+
+def _compared(images: np.ndarray, row: MapRow, alpha: float, colormap: str) -> _Row:
+    values = maps_for(row.maps, images, row.label)
+    if row.laid_over:
+        top = float(max(values.max(), 0))
+        large = render.upsample(values, images.shape[1:3]) / (top or 1)
+        pictures = render.blend(images, render.colours(large, colormap), alpha)
+        return _on_scale(_overlaid(images, pictures, values), row.label, values, top)
+    most = np.percentile(values, PERCENTILE)
+    top = float(most if most > 0 else max(values.max(), 0))
+    pictures = render.colours(values / (top or 1), colormap)
+    return _on_scale(_Row(pictures, _remarks(values)), row.label, values, top)
 
 
 def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height width 3"]:

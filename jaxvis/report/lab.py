@@ -1,4 +1,4 @@
-"""The lab report: six maps of every image as figures, raw values and a page of Markdown."""
+"""The lab report: the maps of every image as figures, raw values and a page of Markdown."""
 
 import os
 import time
@@ -10,23 +10,24 @@ from typing import Any
 import numpy as np
 
 from jaxvis.evaluate.evaluation import evaluate_quickly
-from jaxvis.evaluate.maps import Subjects
 from jaxvis.evaluate.questions.question import Question
-from jaxvis.evaluate.subjects import masks_of
+from jaxvis.evaluate.subjects import Subjects, masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
+from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.explain import Options as Asked
 from jaxvis.models.labels import top_k
-from jaxvis.models.preprocessing import preprocess
+from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
 from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, staging
 from jaxvis.report.result import Options as Options
-from jaxvis.report.result import Result, class_name
+from jaxvis.report.result import Result, capitalised
 from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
-from jaxvis.weights.load import load_vgg16
+from jaxvis.weights.load import load
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
 
@@ -42,14 +43,14 @@ def write_report(
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
-    Writes inputs.png, a figure for every map, comparison.png, maps.npz (raw values) and report.md,
-    which ends with a conclusion drawn from what was measured; all of it or nothing. Other files in
-    the folder are left alone.
+    Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values) and
+    report.md, which ends with a conclusion drawn from what was measured; all of it or nothing.
+    Other files in the folder are left alone.
 
     Args:
         images: a file, a folder, a glob or a list of them, as in `load_images`.
         out: the folder; it is made if it is not there.
-        options: weights, class and looks.
+        options: network, class, methods and looks.
         step: called with a line on what is being done.
 
     Returns:
@@ -85,14 +86,17 @@ def compute(
     seconds: dict[str, float] = {}
     with _timed(seconds, "load weights"):
         step("loading weights")
-        model = load_vgg16(options.weights, labels=options.labels, precision=options.precision)
-    size = model.architecture.size
+        network = load(options.network, labels=options.labels, precision=options.precision)
+        network = with_layer(network, options.layer)
     with _timed(seconds, "load images"):
         step("loading images")
-        pictures = load_images(files, (size, size), resample=options.resample)
-    masks = masks_of(files, (size, size), options.boxes)
-    wanted = None if options.class_name is None else model.class_index(options.class_name)
-    cut(model, options.layer)
+        pictures = load_images(files, network.size, resample=options.resample)
+    masks = masks_of(files, network.size, options.boxes)
+    wanted = None if options.class_name is None else network.class_index(options.class_name)
+    cut(network.model, network.layer)
+    asked: Asked = {
+        "layer": network.layer, "methods": options.methods, "rules": options.rules
+    }  # fmt: skip
     step("compiling")
     start, compiled = time.perf_counter(), 0.0
 
@@ -101,16 +105,16 @@ def compute(
         if done == 0:
             compiled = time.perf_counter()
         if done < total:
-            step(f"six maps, {done + 1} of {total}" if total > 1 else "six maps")
+            step(f"maps, {done + 1} of {total}" if total > 1 else "maps")
 
     maps = explain_batches(
-        model, preprocess(pictures), wanted,
-        layer=options.layer, batch_size=min(BATCH, len(files)), step=batch_done,
+        network.model, network.preprocess(pictures), wanted,
+        batch_size=min(BATCH, len(files)), step=batch_done, **asked,
     )  # fmt: skip
     seconds["compile"] = compiled - start
-    seconds["six maps"] = time.perf_counter() - compiled
+    seconds["maps"] = time.perf_counter() - compiled
     classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
-    predictions = top_k(maps.logits, labels=model.labels)
+    predictions = top_k(maps.logits, labels=network.labels)
     questions: list[Question] = []
     sentences: list[str] = []
     if options.evaluate:
@@ -119,9 +123,9 @@ def compute(
             subjects = Subjects(
                 [file.name for file in files], pictures, classes, masks, [*range(len(files))]
             )
-            questions, sentences = evaluate_quickly(model, subjects, maps, layer=options.layer)
+            questions, sentences = evaluate_quickly(network, subjects, maps, **asked)
     return Result(
-        files, pictures, model, classes, predictions, maps, seconds, options, questions, sentences
+        files, pictures, network, classes, predictions, maps, seconds, options, questions, sentences
     )
 
 
@@ -130,26 +134,27 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     titles, images, options = result.class_titles(), result.images, result.options
     drawn = {"inputs": ["inputs.png"]}
     render.save(figures.figure_images(images, titles, title="Input images"), folder / "inputs.png")
-    for rule, maps in result.maps.saliency.items():
-        figure = figures.figure_saliency(
-            images, maps, titles, title=f"Saliency, {rule}", colormap=options.colormap
-        )
-        drawn[f"saliency {rule}"] = [render.save(figure, folder / f"saliency_{rule}.png").name]
-    for rule, cams in result.maps.grad_cam.items():
-        figure = figures.figure_grad_cam(
-            images, cams, titles, title=f"Grad-CAM of {options.layer}, {rule}",
-            alpha=options.alpha, colormap=options.colormap,
-        )  # fmt: skip
-        drawn[f"grad_cam {rule}"] = [render.save(figure, folder / f"grad_cam_{rule}.png").name]
+    for (name, rule), maps in result.maps.items():
+        method = METHODS[name]
+        if method.at == "layer":
+            figure = figures.figure_grad_cam(
+                images, maps, titles, title=f"{method.title} of {result.network.layer}, {rule}",
+                alpha=options.alpha, colormap=options.colormap,
+            )  # fmt: skip
+        else:
+            figure = figures.figure_saliency(
+                images, maps, titles, title=f"{capitalised(method.title)}, {rule}",
+                colormap=options.colormap,
+            )  # fmt: skip
+        drawn[f"{name} {rule}"] = [render.save(figure, folder / f"{name}_{rule}.png").name]
     drawn["comparison"] = []
     for first in range(0, len(images), figures.MOST_COMPARED):
         shown = slice(first, first + figures.MOST_COMPARED)
         number = "" if first == 0 else f"_{first // figures.MOST_COMPARED + 1}"
         figure = figures.figure_comparison(
             images[shown], titles[shown],
-            saliency={rule: maps[shown] for rule, maps in result.maps.saliency.items()},
-            grad_cam={rule: cams[shown] for rule, cams in result.maps.grad_cam.items()},
-            title="All six maps, one scale per row",
+            [row._replace(maps=row.maps[shown]) for row in result.maps.rows()],
+            title="All maps, one scale per row",
             alpha=options.alpha, colormap=options.colormap,
         )  # fmt: skip
         drawn["comparison"].append(render.save(figure, folder / f"comparison{number}.png").name)
@@ -163,10 +168,9 @@ def _arrays(result: Result) -> dict[str, AnyArray]:
         "images": result.images,
         "classes": result.classes,
         "logits": result.maps.logits,
-        "layer": np.array(result.options.layer),
+        "layer": np.array(result.network.layer),
     }
-    arrays |= {f"saliency_{rule}": maps for rule, maps in result.maps.saliency.items()}
-    return arrays | {f"grad_cam_{rule}": maps for rule, maps in result.maps.grad_cam.items()}
+    return arrays | {f"{name}_{rule}": maps for (name, rule), maps in result.maps.items()}
 
 
 def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
         "images": [
             {
                 "file": str(file),
-                "class": {"index": int(index), "name": class_name(result.model, int(index))},
+                "class": {"index": int(index), "name": result.network.class_name(int(index))},
                 "top": [prediction._asdict() for prediction in row],
             }
             for file, index, row in zip(

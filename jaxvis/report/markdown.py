@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxvis.evaluate.tables import markdown
-from jaxvis.models.layers import summary_table
-from jaxvis.report.result import Result, class_name
+from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.method import Method
+from jaxvis.report.result import Result, capitalised
 from jaxvis.types import AnyArray
 
-SALIENCY = {
+# What a rule does to a map of the input's size, and to one of a layer's.
+RULES = {
     "vanilla": "Backpropagation as it is: a ReLU passes the gradient where its input was positive "
     "(Simonyan et al. 2013). Every pixel that would change the score shows, for or against it.",
     "rectified": "The deconvnet rule: a ReLU passes the gradient where the gradient is positive, "
@@ -16,9 +18,8 @@ SALIENCY = {
     "guided": "Guided backpropagation: both gates at once (Springenberg et al. 2014). Edges stand "
     "out clearly, which looks precise; whether they matter to the class is another question.",
 }
-GRAD_CAM = {
-    "vanilla": "Where the layer's channels that speak for the class are active "
-    "(Selvaraju et al. 2016), laid over the image.",
+RULES_AT_LAYER = {
+    "vanilla": "Under backpropagation as it is, laid over the image.",
     "rectified": "The same under the deconvnet rule, which here touches only the ReLUs above the "
     "layer.",
     "guided": "The same under guided backpropagation, again only above the layer.",
@@ -30,23 +31,12 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     parts = ["# What the network looks at", _predictions(result), "## The images"]
     parts += _figures(drawn["inputs"], "The images as the network receives them, before the mean "
                       "is subtracted, with the class explained and its probability.")  # fmt: skip
-    parts.append("## Saliency maps")
-    parts.append(
-        "The gradient of the class's logit with respect to the pixels, its absolute value, the "
-        "largest of the three channels; each map is scaled by its own range."
-    )
-    for rule, maps in result.maps.saliency.items():
-        parts.append(f"### {rule.capitalize()}")
-        parts += _figures(drawn[f"saliency {rule}"], SALIENCY.get(rule, ""), _nothing(result, maps))
-    parts.append(f"## Grad-CAM of {result.options.layer}")
-    for rule, maps in result.maps.grad_cam.items():
-        parts.append(f"### {rule.capitalize()}")
-        parts += _figures(drawn[f"grad_cam {rule}"], GRAD_CAM.get(rule, ""), _nothing(result, maps))
+    for name in result.maps.methods:
+        parts += _method(result, METHODS[name], drawn)
     parts.append("## All together")
     parts += _figures(drawn["comparison"], "Raw values, one scale per row: rows can be compared "
                       "along themselves, not with each other.")  # fmt: skip
-    arch = result.model.architecture
-    parts += ["## The network", f"```\n{summary_table(arch)}\n```"]
+    parts += ["## The network", f"```\n{result.network.summary()}\n```"]
     parts += ["## How it was made", _made(result, environment)]
     if result.questions:
         parts.append("## Which map tells the truth?")
@@ -56,13 +46,31 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     return "\n\n".join(parts) + "\n"
 
 
+def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:
+    """The section of a method: what it is, and a figure for every rule."""
+    if method.at == "layer":
+        parts = [f"## {capitalised(method.title)} of {result.network.layer}"]
+        parts.append(f"{method.about} {method.paper}. Maps are enlarged and laid over the image.")
+        rules = RULES_AT_LAYER
+    else:
+        parts = [f"## {capitalised(method.title)} maps"]
+        parts.append(f"{method.about} {method.paper}. Each map is scaled by its own range.")
+        rules = RULES
+    for rule, maps in result.maps[method.name].items():
+        parts.append(f"### {capitalised(rule)}")
+        parts += _figures(
+            drawn[f"{method.name} {rule}"], rules.get(rule, ""), _nothing(result, maps)
+        )
+    return parts
+
+
 def _predictions(result: Result) -> str:
     """A table: the explained class and the five most probable ones of every image."""
     columns = len(result.predictions[0])
     ranks = " | ".join(f"{rank}." for rank in range(1, columns + 1))
     lines = [f"| image | explained for | {ranks} |", "|" + "---|" * (columns + 2)]
     for file, index, row in zip(result.files, result.classes, result.predictions, strict=True):
-        name = class_name(result.model, index)
+        name = result.network.class_name(index)
         best = " | ".join(f"{_plain(p.name)} {100 * p.probability:.1f} %" for p in row)
         lines.append(f"| {_plain(file.name)} | {_plain(name)} ({index}) | {best} |")
     return "\n".join(lines)
@@ -95,7 +103,7 @@ def _made(result: Result, environment: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     return "\n".join(
         [
-            f"- Weights: `{options.weights}`; images resized with '{options.resample}'; "
+            f"- Network: `{options.network}`; images resized with '{options.resample}'; "
             f"colours '{options.colormap}'.",
             f"- Device: {environment['device']}.",
             f"- Time: {seconds}.",

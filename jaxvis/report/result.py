@@ -7,17 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxvis.evaluate.questions.question import Question
-from jaxvis.methods.one_pass import Maps
+from jaxvis.gradients.relu import RULES
+from jaxvis.methods.catalogue import LAB
+from jaxvis.methods.maps import Maps
 from jaxvis.models.labels import Prediction, softmax
-from jaxvis.models.vgg16 import VGG16
+from jaxvis.models.network import Network
 
 
 class Options(NamedTuple):
     """How a report is made; the names are those of the command's options."""
 
-    weights: str = "imagenet"
+    network: str = "imagenet"
     class_name: str | None = None
-    layer: str = "block5_conv3"
+    layer: str | int | None = None  # None: the network's own
+    methods: Sequence[str] = LAB
+    rules: Sequence[str] = tuple(RULES)
     labels: Sequence[str] | None = None
     precision: str | None = None
     resample: str = "nearest"
@@ -32,7 +36,7 @@ class Result(NamedTuple):
 
     files: list[Path]
     images: np.ndarray
-    model: VGG16
+    network: Network
     classes: np.ndarray
     predictions: list[list[Prediction]]
     maps: Maps
@@ -44,13 +48,13 @@ class Result(NamedTuple):
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""
         return [
-            f"{file.stem}\n{class_name(self.model, index)} {100 * shares[index]:.1f} %"
+            f"{file.stem}\n{self.network.class_name(index)} {100 * shares[index]:.1f} %"
             for file, index, shares in zip(
                 self.files, self.classes, softmax(self.maps.logits), strict=True
             )
         ]
 
 
-def class_name(model: VGG16, index: int) -> str:
-    """Return the name of a class, or "class 7" where the model has no names."""
-    return model.labels[index] if model.labels else f"class {index}"
+def capitalised(title: str) -> str:
+    """Return a title as it begins a sentence: "Saliency", "Grad-CAM"."""
+    return title[:1].upper() + title[1:]

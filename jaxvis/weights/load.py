@@ -1,10 +1,13 @@
-"""A Keras .h5 file -> checked arrays -> VGG16, and back."""
+"""Where networks come from: a name, a Keras .h5 file -> checked arrays -> VGG16, a function."""
 
 import json
 import os
+import re
+import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxvis.models.layers import Architecture, layer_shapes
+from jaxvis.models.network import Network, as_network, describe
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.apart import plan_apart
 from jaxvis.weights.arrays import CONFIG, Plan, checksum, read_arrays
@@ -24,6 +28,77 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, np.ndarray]
 DEMO = "demo"
+
+
+def load(
+    network: str | os.PathLike[str] = "demo",
+    *,
+    labels: Sequence[str] | None = None,
+    precision: str | None = None,
+) -> Network:
+    """Return a `Network`: one that jaxvis knows, a VGG16 from a file, or your own.
+
+    Args:
+        network: "demo" or "imagenet"; the path of a Keras .h5 file of VGG16; or
+            "module:function", which is imported, the working directory included, and called
+            without arguments: it returns a `Network`, as `jv.describe` makes one, or a VGG16.
+            What such a module does when it is imported is done: it is code.
+        labels: one name per class, in place of those that the network has.
+        precision: of a VGG16, as there; others see to their own.
+
+    Raises:
+        WeightsError: as `load_vgg16`.
+        NetworkError: there is no such module or function, or it returns something else.
+        ValueError: another number of labels than classes.
+    """
+    text = str(network)
+    if not _FUNCTION.fullmatch(text) or Path(text).exists():
+        model = load_vgg16(network, labels=labels, precision=precision)
+        return describe(model, name=f"VGG16, {text}")
+    made = _made_by(text)
+    if precision is not None:
+        raise NetworkError(
+            f"{text}: precision={precision!r} is for networks that jaxvis builds; set it in the "
+            "function itself, with jax.default_matmul_precision"
+        )
+    if labels is None:
+        return made
+    return describe(**{**made._asdict(), "labels": tuple(labels)})
+
+
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]+:[A-Za-z_]\w*")
+
+
+class NetworkError(ValueError):
+    """A network that cannot be had from "module:function"; the message says why."""
+
+
+def _made_by(text: str) -> Network:
+    module_name, _, name = text.partition(":")
+    sys.path.insert(0, os.getcwd())  # where people keep the module beside their photographs
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not module_name.startswith(str(error.name)):
+            raise  # something that the module itself imports
+        raise NetworkError(
+            f"{text}: there is no module {error.name!r} here or among those installed; wanted "
+            "MODULE:FUNCTION, as in my_network:make for make() in my_network.py"
+        ) from error
+    finally:
+        sys.path.remove(os.getcwd())
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise NetworkError(
+            f"{text}: {module_name} has no function {name!r}; wanted one that returns a Network"
+        )
+    made = function()
+    if isinstance(made, Network | VGG16):
+        return as_network(made)
+    raise NetworkError(
+        f"{text}: it returned a {type(made).__name__}; wanted a Network: "
+        "jv.describe(model, size=..., preprocess=...)"
+    )
 
 
 def load_vgg16(

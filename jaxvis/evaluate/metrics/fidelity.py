@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32
 
 from jaxvis.gradients.compiled import Compiled
-from jaxvis.gradients.target import as_targets, check_floats, check_targets
+from jaxvis.gradients.target import as_targets, check_inputs, check_targets
 from jaxvis.types import AnyArray
 
 RADIUS = 5.0  # grey levels: about 0.02 of 255, as in Captum
@@ -156,7 +156,7 @@ def uniform_offsets(
 def _logits(
     model: Any, x: Array, targets: Array | None
 ) -> tuple[Float[Array, " n"], Float[Array, "n classes"]]:
-    check_floats(x)
+    check_inputs(x)
     logits = model(x)
     if targets is None:
         targets = jnp.argmax(logits, axis=1)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.gradients.compiled import Compiled
-from jaxvis.gradients.target import as_targets, check_floats, check_logits, check_targets
+from jaxvis.gradients.target import as_targets, check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
 
 STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
@@ -176,7 +176,7 @@ def class_probability(
     model: Any, x: Array, targets: Array
 ) -> tuple[Float[Array, " n"], Float[Array, "n classes"]]:
     """Return the softmax probability of one class per image, and the logits."""
-    check_floats(x)
+    check_inputs(x)
     logits = model(x)
     check_logits(logits, x.shape[0])
     return _probability(logits, targets), logits
@@ -186,7 +186,7 @@ def class_probability(
 def _states(
     model: Any, first: Array, last: Array, target: Array, maps: Array, changed: Array
 ) -> tuple[Float[Array, " steps"], Float[Array, "steps classes"]]:
-    check_floats(first)
+    check_inputs(first)
     done = ranks(maps) < changed[:, None, None]  # (steps, height, width)
     states = jnp.where(done[..., None], last, first)
     logits = model(states)
@@ -199,7 +199,7 @@ def _states(
 def _drop(
     model: Any, x: Array, targets: Array, maps: Array
 ) -> tuple[Float[Array, " n"], Bool[Array, " n"], Float[Array, "n classes"]]:
-    check_floats(x)
+    check_inputs(x)
     low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (jnp.min, jnp.max))
     span = high - low
     scaled = jnp.where(span > 0, (maps - low) / jnp.where(span > 0, span, jnp.ones_like(span)), 0.0)

@@ -1,86 +1,171 @@
 """Networks of which some layers have forgotten what they learned.
 
-A map that stays the same when the network is drawn anew does not show what that network does:
+A map that stays the same when the network is re-initialised does not show what that network does:
 Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv 1810.03292, 2018), section 3. Weights are
 data to compiled functions, so that one compilation serves a network and all its random relatives.
+A network is any pytree of weights; its layers are told apart by their path in the tree.
 """
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
-from jaxtyping import Float
 
+from jaxvis.any_model import jaxprs
+from jaxvis.gradients.cut import is_pair
 from jaxvis.models.layers import layer_shapes
+from jaxvis.models.parameters import Parameter, parameters
+from jaxvis.models.parameters import layers as layers_of
 from jaxvis.models.vgg16 import VGG16
 
 CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.kernel_shape is not None)
+How = Literal["he_normal", "permuted"]
+# What normalisations keep beside kernels, by the names that Flax, Haiku, Equinox and Keras use.
+ONES = {"scale", "gamma", "weight", "var", "variance", "moving_variance"}
+ZEROS = {"bias", "b", "beta", "offset", "mean", "moving_mean"}
 
 
-def randomized(model: VGG16, layers: Sequence[str], *, seed: int = 0) -> VGG16:
-    """Return a copy of the model with new weights in some layers: kernels He-normal, biases 0.
+def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
+    """Return the names of the layers with weights, from the logits down to the image.
 
-    Kernels are normal of variance 2 / fan-in (He et al., arXiv 1502.01852, 2015). A layer's depend
-    on `seed` and its name alone, so that a layer gets the same ones whatever others are drawn, and
-    not those of `VGG16(seed=seed)`, or nothing would change there. All else, dtypes, devices,
-    precision and labels too, is the model's, which is not changed and shares the other arrays.
+    Of a `VGG16` they are known; any other model is traced on `x`, and its layers go by when the
+    first of their arrays is used. Layers whose arrays are never used are left out.
+
+    Raises:
+        ValueError: another model without `x`, or one that holds no weights.
+    """
+    if isinstance(model, VGG16):
+        return tuple(name for name in CASCADE if hasattr(model, name))
+    if x is None:
+        raise ValueError("wanted x: an input on which the order of the layers can be traced")
+    leaves, tree = jax.tree.flatten(model)
+    found = parameters(model)
+
+    def with_weights(arrays: list, x: Any) -> Any:
+        changed = list(leaves)
+        for parameter, array in zip(found, arrays, strict=True):
+            changed[parameter.place] = array
+        network = jax.tree.unflatten(tree, changed)
+        return network[1](network[0](x)) if is_pair(network) else network(x)
+
+    traced = jaxprs.trace(with_weights, ([p.array for p in found], x), {})
+    used = _first_uses(traced.jaxpr)
+    when: dict[str, tuple[int, ...]] = {}
+    for parameter, variable in zip(found, traced.jaxpr.invars, strict=False):
+        if variable in used:
+            first = used[variable]
+            when[parameter.layer] = min(when.get(parameter.layer, first), first)
+    return tuple(sorted(when, key=lambda name: when[name], reverse=True))
+
+
+def _first_uses(jaxpr: Any) -> dict[Any, tuple[int, ...]]:
+    """Return where each variable is first used: the equation's number, and on inside it."""
+    first: dict[Any, tuple[int, ...]] = {}
+    for number, eqn in enumerate(jaxpr.eqns):
+        for body in jaxprs.bodies(eqn):
+            inside = _first_uses(body.jaxpr)
+            for atom, variable in zip(body.operands, body.jaxpr.invars, strict=False):
+                if atom is not None and not jaxprs.is_literal(atom) and variable in inside:
+                    first.setdefault(atom, (number, *inside[variable]))
+        for variable in jaxprs.variables(eqn.invars):
+            if not jaxprs.bodies(eqn):
+                first.setdefault(variable, (number,))
+    return first
+
+
+def randomized(
+    model: Any,
+    layers: Sequence[str],
+    *,
+    seed: int = 0,
+    how: How = "he_normal",
+    order: Sequence[str] | None = None,
+) -> Any:
+    """Return a copy of the model with new weights in some layers.
+
+    They depend on `seed` and the layer's place from the top alone, so that a layer gets the same
+    ones whatever others are drawn. All else, dtypes, devices, precision and labels too, is the
+    model's, which is not changed and shares the other arrays.
+
+    Args:
+        model: any pytree of weights.
+        layers: names, as `layer_order` returns them.
+        seed: of the new weights.
+        how: "he_normal" draws kernels of variance 2 / fan-in (He et al., arXiv 1502.01852, 2015),
+            sets biases and means to 0, scales and variances to 1, and permutes what is neither;
+            "permuted" permutes the values of every array, which asks for no layout.
+        order: what `layer_order` returned; default that of a `VGG16`.
 
     Raises:
         ValueError: a layer that has no weights or that the model does not have.
     """
     if isinstance(layers, str):
         raise ValueError(f"layers is {layers!r}; wanted a sequence of names, such as [{layers!r}]")
-    present = _present(model)
-    unknown = [name for name in layers if name not in present]
+    if how not in ("he_normal", "permuted"):
+        raise ValueError(f"how is {how!r}; wanted 'he_normal' or 'permuted'")
+    order = layer_order(model) if order is None else order
+    unknown = [name for name in layers if name not in order]
     if unknown:
         raise ValueError(
             f"the model has no layer with weights named {', '.join(map(repr, unknown))}; wanted "
-            f"some of {', '.join(present)}"
+            f"some of {', '.join(order)}"
         )
-    copy = jax.tree.map(lambda array: array, model)  # other objects around the same arrays
+    leaves, tree = jax.tree.flatten(model)
+    grouped = layers_of(model)
     for name in layers:
-        layer = getattr(copy, name)
-        kernel, bias = layer.kernel[...], layer.bias[...]
-        layer.kernel[...] = _like(kernel, _he_normal(name, kernel.shape, seed, kernel.dtype))
-        layer.bias[...] = _like(bias, np.zeros(bias.shape, bias.dtype))
-    return copy
+        # One stream for a layer's arrays; kernels come first in it, wherever the tree has them.
+        rng = np.random.Generator(np.random.PCG64([seed, list(order).index(name)]))
+        for parameter in sorted(grouped[name], key=lambda p: p.array.ndim < 2):
+            leaves[parameter.place] = _like(parameter.array, _drawn(parameter, how, rng))
+    return jax.tree.unflatten(tree, leaves)
 
 
-def cascading(model: VGG16, seed: int = 0) -> Iterator[tuple[str, VGG16]]:
-    """Yield (layer, model) down `CASCADE`: this layer and all above it are random.
+def cascading(
+    model: Any, seed: int = 0, *, how: How = "he_normal", order: Sequence[str] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield (layer, model) from the logits down: this layer and all above it are random.
 
-    Adebayo et al. (2018), section 3.1. Layers that the model does not have are left out.
+    Adebayo et al. (2018), section 3.1. Arguments as for `randomized`.
     """
-    for name in _present(model):
-        model = randomized(model, [name], seed=seed)
+    order = layer_order(model) if order is None else order
+    for name in order:
+        model = randomized(model, [name], seed=seed, how=how, order=order)
         yield name, model
 
 
-def independent(model: VGG16, seed: int = 0) -> Iterator[tuple[str, VGG16]]:
-    """Yield (layer, model) down `CASCADE`: this layer alone is random, with `cascading`'s weights.
+def independent(
+    model: Any, seed: int = 0, *, how: How = "he_normal", order: Sequence[str] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield (layer, model) from the logits down: this layer alone is random, as in `cascading`.
 
-    Adebayo et al. (2018), section 3.2. Layers that the model does not have are left out.
+    Adebayo et al. (2018), section 3.2. Arguments as for `randomized`.
     """
-    for name in _present(model):
-        yield name, randomized(model, [name], seed=seed)
+    order = layer_order(model) if order is None else order
+    for name in order:
+        yield name, randomized(model, [name], seed=seed, how=how, order=order)
 
 
-def _present(model: VGG16) -> list[str]:
-    """Names of the layers that have weights; without a classifier, the top three are missing."""
-    return [name for name in CASCADE if hasattr(model, name)]
-
-
-def _he_normal(
-    name: str, shape: tuple[int, ...], seed: int, dtype: DTypeLike
-) -> Float[np.ndarray, "..."]:
-    rng = np.random.Generator(np.random.PCG64([seed, CASCADE.index(name)]))
-    kernel = rng.standard_normal(shape, np.float32)
-    kernel *= np.float32(math.sqrt(2 / math.prod(shape[:-1])))
-    return kernel.astype(dtype, copy=False)
+def _drawn(parameter: Parameter, how: How, rng: np.random.Generator) -> np.ndarray:
+    shape, dtype = parameter.array.shape, parameter.array.dtype
+    if how == "he_normal" and parameter.name in ZEROS:
+        return np.zeros(shape, dtype)
+    if how == "he_normal" and parameter.array.ndim >= 2:
+        # Equinox keeps kernels as (out, in, ...) under the name "weight"; all others as (..., out).
+        fan_in = math.prod(shape[1:] if parameter.name == "weight" else shape[:-1])
+        kernel = rng.standard_normal(shape, np.float32)
+        kernel *= np.float32(math.sqrt(2 / fan_in))
+        return kernel.astype(dtype, copy=False)
+    if how == "he_normal" and parameter.name in ONES:
+        return np.ones(shape, dtype)
+    values = np.asarray(parameter.array.astype(jnp.float32))
+    return rng.permutation(values.ravel()).reshape(shape).astype(dtype)
 
 
 def _like(array: jax.Array, values: np.ndarray) -> jax.Array:
     """Put values where an array is; one that may move must stay so, or functions recompile."""
+    if not isinstance(array, jax.Array):
+        return jnp.asarray(values)
     return jax.device_put(values, array.sharding if array.committed else None)

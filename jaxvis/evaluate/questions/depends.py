@@ -5,27 +5,33 @@ Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv 1810.03292, 2018), sect
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxvis.evaluate.maps import SIX, Subjects, by_name, enlarged, unsigned
+from jaxvis.evaluate.maps import by_name, enlarged, explained, shown
 from jaxvis.evaluate.metrics.baselines import BASELINES
-from jaxvis.evaluate.metrics.randomization import CASCADE, cascading, independent, randomized
+from jaxvis.evaluate.metrics.randomization import (
+    cascading,
+    independent,
+    layer_order,
+    randomized,
+)
 from jaxvis.evaluate.metrics.similarity import spearman, ssim
 from jaxvis.evaluate.questions.question import Metric, Question
-from jaxvis.methods.one_pass import explain
-from jaxvis.models.preprocessing import preprocess
+from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.explain import Options
+from jaxvis.models.network import Network, as_network
 
 TITLE = "Does it depend on the network?"
-PREDICTIONS = Metric("rank corr., predictions", "low", "Spearman's rank correlation with the map "
-                     "of the network whose last layer alone was drawn anew")  # fmt: skip
-PREDICTIONS_SSIM = Metric("SSIM, predictions", "low", "structural similarity, likewise")
-ALL = Metric("rank corr., all", "low", "the same with all layers drawn anew")
+LAST = Metric("rank corr., last layer", "low", "Spearman's rank correlation with the map of the "
+              "network whose last layer alone was re-initialised")  # fmt: skip
+LAST_SSIM = Metric("SSIM, last layer", "low", "structural similarity, likewise")
+ALL = Metric("rank corr., all", "low", "the same with all layers re-initialised")
 ALL_SIGNED = Metric("signed, all", "low", "the same, of the values with their signs")
-ALL_SSIM = Metric("SSIM, all", "low", "structural similarity with all layers drawn anew")
-METRICS = (PREDICTIONS, PREDICTIONS_SSIM, ALL, ALL_SIGNED, ALL_SSIM)
+ALL_SSIM = Metric("SSIM, all", "low", "structural similarity with all layers re-initialised")
+METRICS = (LAST, LAST_SSIM, ALL, ALL_SIGNED, ALL_SSIM)
 
 
 class Likeness(NamedTuple):
@@ -43,64 +49,83 @@ class Course(NamedTuple):
     independent: dict[str, dict[str, Likeness]]
 
 
+def layers_from_the_top(network: Network, subjects: Subjects) -> tuple[str, ...]:
+    """Return the layers of a network, from the logits down.
+
+    Raises:
+        ValueError: it holds no weights that could be re-initialised.
+    """
+    return layer_order(network.model, network.preprocess(subjects.images[:1]))
+
+
 def does_it_depend(
-    model: Any,
+    network: Network | Any,
     subjects: Subjects,
     *,
-    layer: str | int = "block5_conv3",
     seed: int = 0,
     step: Callable[[], None] = lambda: None,
+    **options: Unpack[Options],
 ) -> tuple[Question, Course]:
     """Compare every map with those of ever more random networks; `step` is called per network.
 
     One compiled function serves all networks: only their weights differ.
+
+    Raises:
+        ValueError: the network holds no weights that could be re-initialised.
     """
-    compare = _comparison(model, subjects, layer)
+    network = as_network(network)
+    order = layers_from_the_top(network, subjects)
+    compare = _comparison(network, subjects, options)
 
-    def measured(network: Any) -> dict[str, Likeness]:
+    def measured(model: Any) -> dict[str, Likeness]:
         step()
-        return compare(network)
+        return compare(model)
 
-    cascade = {name: measured(network) for name, network in cascading(model, seed)}
+    cascade = {n: measured(m) for n, m in cascading(network.model, seed, order=order)}
     alone = {
-        name: cascade[name] if name == CASCADE[0] else measured(network)
-        for name, network in independent(model, seed)
+        name: cascade[name] if name == order[0] else measured(model)
+        for name, model in independent(network.model, seed, order=order)
     }
-    return _question(cascade[CASCADE[0]], cascade[CASCADE[-1]]), Course(cascade, alone)
+    return _question(cascade[order[0]], cascade[order[-1]]), Course(cascade, alone)
 
 
 def does_it_depend_quickly(
-    model: Any, subjects: Subjects, *, layer: str | int = "block5_conv3", seed: int = 0
+    network: Network | Any, subjects: Subjects, *, seed: int = 0, **options: Unpack[Options]
 ) -> Question:
-    """Compare with two networks only: `predictions` drawn anew, and all layers."""
-    compare = _comparison(model, subjects, layer)
-    first, last = (randomized(model, names, seed=seed) for names in (CASCADE[:1], CASCADE))
-    return _question(compare(first), compare(last))
+    """Compare with two networks only: the last layer re-initialised, and all layers."""
+    network = as_network(network)
+    order = layers_from_the_top(network, subjects)
+    compare = _comparison(network, subjects, options)
+    first, last = (
+        compare(randomized(network.model, names, seed=seed, order=order))
+        for names in (order[:1], order)
+    )
+    return _question(first, last)
 
 
 def _comparison(
-    model: Any, subjects: Subjects, layer: str | int
+    network: Network, subjects: Subjects, options: Options
 ) -> Callable[[Any], dict[str, Likeness]]:
-    x = preprocess(subjects.images)
+    x = network.preprocess(subjects.images)
 
-    def maps_of(network: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        maps = explain(network, x, subjects.classes, layer=layer, signed=True)
-        signed = by_name(maps)
-        return unsigned(signed), signed
+    def maps_of(model: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        asked: Options = {**options, "signed": True}
+        signed = by_name(explained(network._replace(model=model), x, subjects.classes, **asked))
+        return shown(signed), signed
 
-    plain, plain_signed = maps_of(model)
-    shown = enlarged(plain, subjects)  # SSIM compares pictures
+    plain, plain_signed = maps_of(network.model)
+    plain_shown = enlarged(plain, subjects)  # SSIM compares pictures
 
-    def compare(network: Any) -> dict[str, Likeness]:
-        other, other_signed = maps_of(network)
+    def compare(model: Any) -> dict[str, Likeness]:
+        other, other_signed = maps_of(model)
         other_shown = enlarged(other, subjects)
         return {
             name: Likeness(
                 np.asarray(spearman(plain[name], other[name])),
                 np.asarray(spearman(plain_signed[name], other_signed[name])),
-                np.asarray(ssim(shown[name], other_shown[name])),
+                np.asarray(ssim(plain_shown[name], other_shown[name])),
             )
-            for name in SIX
+            for name in plain
         }
 
     return compare
@@ -109,13 +134,13 @@ def _comparison(
 def _question(last_layer: dict[str, Likeness], all_layers: dict[str, Likeness]) -> Question:
     values = {
         name: {
-            PREDICTIONS.name: last_layer[name].rank,
-            PREDICTIONS_SSIM.name: last_layer[name].ssim,
+            LAST.name: last_layer[name].rank,
+            LAST_SSIM.name: last_layer[name].ssim,
             ALL.name: all_layers[name].rank,
             ALL_SIGNED.name: all_layers[name].signed,
             ALL_SSIM.name: all_layers[name].ssim,
         }
-        for name in SIX
+        for name in last_layer
     }
     # The controls do not ask the network, so that they cannot change.
     one = np.ones_like(next(iter(last_layer.values())).rank)

@@ -1,13 +1,14 @@
 """The second question: does what a map marks matter to the network?"""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float32
 
-from jaxvis.evaluate.maps import Subjects, by_name
+from jaxvis.evaluate.maps import by_name, explained
 from jaxvis.evaluate.metrics.fidelity import (
+    RADIUS,
     logit_changes,
     max_sensitivity,
     square_perturbations,
@@ -15,10 +16,11 @@ from jaxvis.evaluate.metrics.fidelity import (
     uniform_offsets,
 )
 from jaxvis.evaluate.metrics.perturbation import deleted, deletion, drop_and_increase, insertion
-from jaxvis.evaluate.metrics.road import road
+from jaxvis.evaluate.metrics.road import NOISE, road
 from jaxvis.evaluate.questions.question import Metric, Question
-from jaxvis.methods.one_pass import explain
-from jaxvis.models.preprocessing import preprocess
+from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.explain import Options
+from jaxvis.models.network import Network, as_network, grey_level
 
 TITLE = "Does it matter to the network?"
 DELETION = Metric("deletion", "low", "area under the class's probability while the pixels marked "
@@ -45,15 +47,20 @@ Maps = Mapping[str, Float32[np.ndarray, "n height width"]]
 
 
 def does_it_matter(
-    model: Any,
+    network: Network | Any,
     subjects: Subjects,
     maps: Maps,
     *,
-    layer: str | int = "block5_conv3",
     step: Callable[[], None] = lambda: None,
+    **options: Unpack[Options],
 ) -> Question:
-    """Measure every map by all metrics of this question; `step` is called once per map."""
-    x, classes = preprocess(subjects.images), subjects.classes
+    """Measure every map by all metrics of this question; `step` is called once per map.
+
+    The options are those that the maps were made with.
+    """
+    network = as_network(network)
+    model, unit = network.forward, grey_level(network)
+    x, classes = network.preprocess(subjects.images), subjects.classes
     squares = square_perturbations(x, samples=20)
     changes = logit_changes(model, x, classes, squares)
     power = np.mean(np.square(np.asarray(changes)), axis=0)
@@ -65,22 +72,25 @@ def does_it_matter(
             INCREASE.name: dimmed.increase.astype(np.float32),
             DELETION.name: deletion(model, x, classes, a).area,
             INSERTION.name: insertion(model, x, classes, a).area,
-            ROAD.name: road(model, x, classes, a, shares=ROAD_SHARES).area,
+            ROAD.name: road(model, x, classes, a, shares=ROAD_SHARES, noise=NOISE * unit).area,
             INFIDELITY.name: unexplained(changes, a, squares, normalize=True) / power,
         }
         step()
     # The baselines would have to be drawn anew for every noisy image: only explanations.
     worst = max_sensitivity(
-        lambda x: explain(model, x, classes, layer=layer), x, uniform_offsets(x, samples=5)
+        lambda x: explained(network, x, classes, **options),
+        x,
+        uniform_offsets(x, samples=5, radius=RADIUS * unit),
     )
     for name, value in by_name(worst).items():
         values[name][SENSITIVITY.name] = value
     return Question("matters", TITLE, METRICS, values)
 
 
-def does_it_matter_quickly(model: Any, subjects: Subjects, maps: Maps) -> Question:
+def does_it_matter_quickly(network: Network | Any, subjects: Subjects, maps: Maps) -> Question:
     """Measure what takes one forward pass per map."""
-    x = preprocess(subjects.images)
+    network = as_network(network)
+    model, x = network.forward, network.preprocess(subjects.images)
     values = {
         name: {DELETED.name: deleted(model, x, subjects.classes, a)} for name, a in maps.items()
     }

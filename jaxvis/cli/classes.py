@@ -1,0 +1,33 @@
+"""`jaxvis classes`: class names, looked up."""
+
+import argparse
+from typing import Any
+
+from jaxvis.cli import options as shared
+from jaxvis.cli.exits import DONE
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    add = shared.command(commands, "classes", run, help="look up classes by a part of their name")
+    add("text", nargs="?", default="", help="as in: jaxvis classes goose")
+    shared.network(add, "default the ImageNet classes")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run the command; raises ValueError where nothing is found."""
+    from jaxvis.models import labels
+
+    names = None
+    if chosen.network is not None:
+        from jaxvis.weights.load import load
+
+        names = load(chosen.network).labels
+        if names is None:
+            raise ValueError(f"{chosen.network} has no class names")
+    found = labels.search(chosen.text, names)
+    if not found:
+        raise ValueError(f"no class has a name like {chosen.text!r}; try a part of it")
+    for index, wordnet_id, name in found:
+        print(f"{index:>4}  {wordnet_id:<9}  {name}" if wordnet_id else f"{index:>4}  {name}")
+    return DONE

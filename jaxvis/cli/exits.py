@@ -1,0 +1,7 @@
+"""The exit codes of the command."""
+
+DONE, USAGE, IMAGES, WEIGHTS, OUTPUT, INTERRUPTED = 0, 2, 3, 4, 5, 130
+TEXT = (
+    "exit codes: 0 done, 2 wrong usage (also an unknown class, layer or colour map), 3 images, "
+    "4 weights, 5 the output cannot be written, 130 interrupted"
+)

@@ -1,0 +1,134 @@
+"""Options that several commands have, each said once, and what becomes of their text."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from jaxvis.cli.exits import TEXT
+from jaxvis.gradients.relu import RULES
+from jaxvis.methods.catalogue import LAB, METHODS
+from jaxvis.models.labels import read_labels
+from jaxvis.models.vgg16 import PRECISIONS
+from jaxvis.pictures.files import RESAMPLING
+
+Add = Callable[..., Any]
+
+
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], *, help: str, **more: Any
+) -> Add:
+    """Add a command to the parser and return the function that adds its options."""
+    parser = commands.add_parser(name, epilog=TEXT, help=help, **more)
+    parser.set_defaults(run=run)
+    return parser.add_argument
+
+
+def network(add: Add, default: str) -> None:
+    """`--network`, which was `--weights` when there was only VGG16."""
+    add("--network", "--weights", metavar="NAME|FILE|MODULE:FUNCTION",
+        help="'demo', 'imagenet', a Keras .h5 file of VGG16, or a function of yours that returns a "
+        f"jv.Network; {default}")  # fmt: skip
+
+
+def what_is_explained(add: Add, default: str) -> None:
+    """`--class`, `--labels`, `--layer`, `--methods` and `--rules`."""
+    add("--class", dest="class_name", metavar="NAME",
+        help=f"class to explain, by name or index; default {default}")  # fmt: skip
+    add("--labels", metavar="FILE", help="class names, one a line, for weights of other classes")
+    add("--layer", type=layer, help="where class activation maps are taken; default the network's: "
+        "block5_conv3 of VGG16")  # fmt: skip
+    add("--methods", type=methods, default=LAB, metavar="lab|all|NAME,...",
+        help=f"of {', '.join(METHODS)}; default lab: {', '.join(LAB)}")  # fmt: skip
+    add("--rules", type=rules, default=tuple(RULES), metavar="NAME,...",
+        help=f"of {', '.join(RULES)}; default all")  # fmt: skip
+
+
+def how_it_is_computed(add: Add) -> None:
+    """`--precision`, `--cache` and `--resample`."""
+    add("--precision", choices=PRECISIONS,
+        help="of a VGG16's products; default highest, at which all devices agree; others are "
+        "faster on GPU and TPU")  # fmt: skip
+    add("--cache", action="store_true", help="keep compiled code for the next run; also with "
+        "JAXVIS_COMPILE_CACHE=1, or =FOLDER")  # fmt: skip
+    add("--resample", default="nearest", choices=sorted(RESAMPLING),
+        help="how images are resized; default %(default)s, as Keras does")  # fmt: skip
+
+
+def boxes(add: Add, without: str) -> None:
+    """`--boxes`."""
+    add("--boxes", metavar="FILE", help="where the objects are: CSV with the columns file, xmin, "
+        f"ymin, xmax, ymax, in pixels of each image; {without}")  # fmt: skip
+
+
+def output(add: Add, folder: str) -> None:
+    """`--out`, `--quiet` and `--json`."""
+    add("--out", default=folder, metavar="FOLDER", help="where to write; default %(default)s")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    add("--json", action="store_true", help="print what was done as JSON")
+
+
+def precision(chosen: argparse.Namespace, name: str) -> str | None:
+    """Return the precision asked for: "highest" by default, of a network that jaxvis builds."""
+    own = ":" in name and not name.endswith(".h5")
+    return chosen.precision or (None if own else "highest")
+
+
+def labels(chosen: argparse.Namespace) -> list[str] | None:
+    """Return the names in the file of `--labels`, if it was given."""
+    return None if chosen.labels is None else read_labels(chosen.labels)
+
+
+def use_cache(chosen: argparse.Namespace) -> None:
+    """Turn the compilation cache on if that was asked for."""
+    from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
+
+    use_compile_cache() if chosen.cache else use_compile_cache_if_asked()
+
+
+def layer(text: str) -> str | int:
+    """A layer's name, or the number of a convolution, counted from the end if negative."""
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
+def methods(text: str) -> tuple[str, ...]:
+    """Names of methods, or "lab" or "all"."""
+    if text in ("lab", "all"):
+        return LAB if text == "lab" else tuple(METHODS)
+    return _names(text, METHODS)
+
+
+def rules(text: str) -> tuple[str, ...]:
+    """Names of rules."""
+    return _names(text, RULES)
+
+
+def _names(text: str, known: Any) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"{(unknown or [text])[0]!r} is not known; wanted some of {', '.join(known)}"
+        )
+    return names
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return value
+
+
+def count(text: str) -> int:
+    """A number of images."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of images from 1")
+    return value

@@ -1,0 +1,63 @@
+"""`jaxvis report`: the lab report of some images."""
+
+import argparse
+import json
+from typing import Any
+
+from jaxvis.cli import options as shared
+from jaxvis.cli.exits import DONE
+from jaxvis.cli.progress import Progress
+from jaxvis.demo.images import demo_images
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
+    add = shared.command(
+        commands, "report", run, help="write the lab report of some images",
+        description="Write the lab report: the maps of every image as PNG, their raw values as "
+        "maps.npz, and report.md. Without IMAGES it runs on the demo that comes with jaxvis.",
+    )  # fmt: skip
+    add("images", nargs="*", metavar="IMAGES", help="files, folders or globs")
+    shared.network(add, "default imagenet, and the demo without IMAGES")
+    shared.what_is_explained(add, "each image's prediction")
+    shared.how_it_is_computed(add)
+    shared.boxes(add, "the conclusion then asks whether maps point there")
+    shared.output(add, "report")
+    add("--colormap", default="jet", help="any of Matplotlib's; default %(default)s")
+    add("--alpha", type=shared.share, default=0.5, help="of the overlays; default %(default)s")
+    add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run the command; errors are those of `write_report`."""
+    from jaxvis.report.lab import Options, write_report
+
+    shared.use_cache(chosen)
+    images = chosen.images or [str(path) for path in demo_images()]
+    network = chosen.network or ("imagenet" if chosen.images else "demo")
+    class_name = chosen.class_name
+    if not chosen.images and network == "demo" and class_name is None:
+        class_name = "goose"
+    wanted = Options(
+        network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,
+        rules=chosen.rules, labels=shared.labels(chosen),
+        precision=shared.precision(chosen, network), resample=chosen.resample,
+        colormap=chosen.colormap, alpha=chosen.alpha, boxes=chosen.boxes,
+        evaluate=not chosen.no_evaluation,
+    )  # fmt: skip
+    with Progress(chosen.quiet or chosen.json) as step:
+        done = write_report(images, chosen.out, wanted, step=step)
+    if chosen.json:
+        print(json.dumps(done, indent=2))
+    elif not chosen.quiet:
+        for image in done["images"]:
+            best = image["top"][0]
+            print(
+                f"{image['file']}: {best['name']} {100 * best['probability']:.1f} %, "
+                f"explained for {image['class']['name']} ({image['class']['index']})"
+            )
+        if done["conclusion"]:
+            print(done["conclusion"][0])
+        print(f"{len(done['figures'])} figures and {done['maps']}")
+        print(f"report: {done['report']}")
+    return DONE

@@ -1,0 +1,123 @@
+"""What `jaxvis evaluate` leaves on disk: a page, its figures, and all numbers as JSON."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxvis.evaluate import tables
+from jaxvis.evaluate.charts import chart, course_chart
+from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
+from jaxvis.evaluate.subjects import file_subjects, scene_subjects
+from jaxvis.gradients.cut import cut
+from jaxvis.gradients.relu import RULES
+from jaxvis.methods.catalogue import LAB
+from jaxvis.models.network import with_layer
+from jaxvis.pictures import render
+from jaxvis.report.output import environment, staging
+from jaxvis.weights.load import load
+
+SCENES = 500
+
+Step = Callable[[str], None]
+
+
+class Options(NamedTuple):
+    """What is measured; the names are those of the command's options."""
+
+    images: Sequence[str] | None = None  # None: drawn scenes
+    boxes: str | None = None
+    class_name: str | None = None
+    network: str = "demo"
+    labels: Sequence[str] | None = None
+    scenes: int = SCENES
+    closely: int = CLOSELY
+    layer: str | int | None = None  # None: the network's own
+    methods: Sequence[str] = LAB
+    rules: Sequence[str] = tuple(RULES)
+    precision: str | None = None
+    resample: str = "nearest"
+
+
+def write_evaluation(
+    out: str | os.PathLike[str],
+    options: Options = Options(),  # noqa: B008 - a NamedTuple does not change
+    *,
+    step: Step = lambda _: None,
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Measure the maps of some images, and write evaluation.md, evaluation.json and charts.
+
+    Args:
+        out: the folder; it is made if it is not there. All files appear in it, or none.
+        options: images, network and methods.
+        step: called with a line on what is being done.
+
+    Returns:
+        What was found out, and what evaluation.json holds.
+
+    Raises:
+        ImageError, WeightsError, ValueError: of the files and options.
+        OutputError: the folder cannot be written to.
+    """
+    if options.boxes is not None and options.images is None:
+        raise ValueError("--boxes belong to --images; without images scenes are drawn")
+    start = time.perf_counter()
+    folder = Path(out).expanduser()
+    with staging(folder) as place:
+        step("loading")
+        network = load(options.network, labels=options.labels, precision=options.precision)
+        network = with_layer(network, options.layer)
+        cut(network.model, network.layer)
+        if options.images is None:
+            subjects = scene_subjects(network, options.scenes, class_name=options.class_name)
+        else:
+            subjects = file_subjects(
+                network, options.images, boxes=options.boxes, class_name=options.class_name,
+                resample=options.resample,
+            )  # fmt: skip
+        found = evaluate(
+            network, subjects, closely=options.closely, methods=options.methods,
+            rules=options.rules, step=step,
+        )  # fmt: skip
+        seconds = time.perf_counter() - start
+        about = {
+            "network": options.network, "layer": network.layer, "images": len(subjects.images),
+            "closely": min(options.closely, len(subjects.images)), **environment(),
+        }  # fmt: skip
+        drawn = "drawn scenes that training never saw" if options.images is None else "files"
+        made = [
+            f"Network: `{options.network}`; layer {network.layer}; {drawn}.",
+            f"Device: {about['device']}.",
+            f"Time: {seconds:.0f} s.",
+            "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",
+        ]
+        return found, _write(found, place, folder, about, made)
+
+
+def _write(
+    evaluation: Evaluation, place: Path, folder: Path, about: dict[str, Any], made: list[str]
+) -> dict[str, Any]:
+    """Write all files into `place`, from which they will move to `folder`."""
+    page = ["# Which map tells the truth?"]
+    for question in evaluation.questions:
+        name = f"{question.key}.png"
+        render.save(chart(question), place / name)
+        page += [f"## {question.title}", tables.markdown(question), f"![{name}]({name})"]
+    if evaluation.course is not None:
+        render.save(course_chart(evaluation.course), place / "layers.png")
+        page.append("![layers.png](layers.png)")
+    page += ["## Conclusion", *evaluation.conclusion]
+    page += ["## How it was made", "\n".join(f"- {line}" for line in made)]
+    (place / "evaluation.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    found = {
+        **about,
+        "questions": [tables.data(question) for question in evaluation.questions],
+        "conclusion": evaluation.conclusion,
+        "seconds": {name: round(value, 1) for name, value in evaluation.seconds.items()},
+        "page": str(folder / "evaluation.md"),
+        "charts": [str(folder / chart.name) for chart in sorted(place.glob("*.png"))],
+    }
+    (place / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return found
