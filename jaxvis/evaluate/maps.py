@@ -7,6 +7,7 @@ own.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Unpack
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
@@ -56,7 +57,7 @@ def shown(signed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, array in signed.items():
         known = named(name)
         assert known is not None
-        found[name] = np.asarray(known.method.shown(array))
+        found[name] = np.asarray(known.method.shown(jnp.asarray(array)))
     return found
 
 
@@ -87,7 +88,8 @@ def all_maps(
 
 def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]) -> Maps:
     """Return `explain` of a network, at its own layer unless another is asked for."""
-    return explain(network.model, x, classes, **{"layer": network.layer, **options})  # type: ignore[typeddict-item]
+    chosen: Options = {"layer": network.layer, **options}
+    return explain(network.model, x, classes, **chosen)
 
 
 def enlarged(

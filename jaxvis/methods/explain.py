@@ -75,4 +75,5 @@ def compile_explain(
 
 
 def _asked(options: Options) -> tuple[Asked, Rules]:
-    return asked_for(METHODS, **{"methods": LAB, **options})  # type: ignore[typeddict-item]
+    chosen: Options = {"methods": LAB, **options}
+    return asked_for(METHODS, **chosen)

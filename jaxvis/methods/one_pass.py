@@ -12,6 +12,7 @@ small groups (`gradients.groups`): the same work in a better order.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypedDict
 
 import jax
@@ -95,7 +96,7 @@ def asked_for(
     *,
     layer: Layer | Sequence[Layer] = "block5_conv3",
     rules: Rules | Sequence[str] = RULES,
-    methods: Sequence[str | Method] = ("saliency", "grad_cam"),
+    methods: Sequence[str | Method],
     score: Score | None = None,
     signed: bool = False,
     grid: tuple[int, int] | None = None,
@@ -107,9 +108,7 @@ def asked_for(
         ValueError: no rules, methods or layers, or unknown ones.
     """
     by_layer = not isinstance(layer, str | int)
-    layers: tuple[Layer, ...] = (
-        tuple(layer) if isinstance(layer, Sequence) and by_layer else (layer,)
-    )  # type: ignore[assignment]
+    layers = (layer,) if isinstance(layer, str | int) else tuple(layer)
     for one in layers:
         if isinstance(one, bool) or not isinstance(one, str | int):
             raise TypeError(f"layer is {layer!r}; wanted a name, a number, or a sequence of these")
@@ -237,20 +236,20 @@ def _differentiated(
     wants_input = any(method.at == "input" for method in asked.methods)
     wants_layer = any(method.at == "layer" for method in asked.methods)
     if not wants_layer and not is_pair(model):
-        logits, pull_to_input = jax.vjp(lambda x: model(x, relu=relu), x)
+        logits, pull_to_input = jax.vjp(partial(model, relu=relu), x)
         return logits, lambda g: [
             _map(method, Pass(x, pull_to_input(g)[0], None, None), asked)
             for method in asked.methods
         ]
-    halves = []
+    halves: list[tuple[Layer, Any, Callable]] = []
     for layer in asked.layers:
         body, head = cut(model, layer)
         if wants_input and not halves:
-            at_cut, pull_to_input = _vjp(lambda x, body=body: body(x, relu=relu), x, group)
+            at_cut, pull_to_input = _vjp(partial(body, relu=relu), x, group)
         else:
             at_cut = body(x, relu=relu)
         activation = as_maps(activation_of(at_cut), layer, asked.grid) if wants_layer else None
-        logits, pull_to_cut = jax.vjp(lambda a, head=head: head(a, relu=relu), at_cut)
+        logits, pull_to_cut = jax.vjp(partial(head, relu=relu), at_cut)
         halves.append((layer, activation, pull_to_cut))
 
     def explain_with(cotangent: Array) -> list:
