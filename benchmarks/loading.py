@@ -32,7 +32,7 @@ import jaxvis as jv
 from jaxvis.models.layers import layer_shapes
 from jaxvis.weights import load as keras_h5
 from jaxvis.weights.arrays import read_arrays
-from jaxvis.weights.keras_plan import make_plan
+from jaxvis.weights.keras import make_plan
 
 
 def make_file(path: Path) -> None:

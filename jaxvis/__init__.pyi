@@ -50,4 +50,4 @@ from .version import __version__ as __version__
 from .weights.errors import WeightsError as WeightsError
 from .weights.load import load as load
 from .weights.load import load_vgg16 as load_vgg16
-from .weights.load import save_vgg16 as save_vgg16
+from .weights.save import save_vgg16 as save_vgg16

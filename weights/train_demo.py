@@ -33,7 +33,7 @@ from jaxvis.demo.scenes import CLASSES, GEESE, TRAINING_SEEDS, scene
 from jaxvis.models.layers import architecture, layer_index
 from jaxvis.models.preprocessing import preprocess
 from jaxvis.models.vgg16 import VGG16
-from jaxvis.weights.load import save_vgg16
+from jaxvis.weights.save import save_vgg16
 
 DEMO = architecture(width=1 / 8, classes=len(CLASSES), fc=128)
 MOMENTUM = 0.95  # of the running statistics

@@ -16,8 +16,7 @@ from typing import Any
 
 from jaxvis.models.layers import Architecture
 from jaxvis.weights import errors
-from jaxvis.weights.arrays import Block, Plan, Stored
-from jaxvis.weights.h5_file import AGAIN, check_whole
+from jaxvis.weights.arrays import AGAIN, Block, Plan, Stored, check_whole
 
 TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python
 # Of the child, where the system can enforce it: seconds of processor time, bytes of address space.
@@ -33,20 +32,20 @@ print(json.dumps(answer(**job)))
 
 
 def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = None) -> Plan:
-    """Do what `keras_plan.make_plan` does, in a child process.
+    """Do what `keras.make_plan` does, in a child process.
 
     Raises:
         WeightsError: as `make_plan`; or parsing crashed, or did not end within a minute.
     """
     check_whole(file)
     if getattr(sys, "frozen", False) or not sys.executable:  # no Python to start: parse here
-        from jaxvis.weights.keras_plan import make_plan
+        from jaxvis.weights.keras import make_plan
 
         return make_plan(file, classes=classes, top=top)
     reply = _ask({"file": str(file), "classes": classes, "top": top})
     if "error" in reply:
         kind = getattr(errors, reply.pop("error"))
-        raise kind(file, reply["problem"], array=reply["array"], do=reply["do"])
+        raise kind(reply["problem"], array=reply["array"], do=reply["do"])
     places = {
         name: Stored(
             tuple(shape), dtype, tuple(Block(tuple(start), *rest) for start, *rest in blocks),
@@ -74,32 +73,31 @@ def _ask(job: dict[str, Any]) -> dict[str, Any]:
             env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise _endless(job["file"], TIMEOUT) from None
+        raise _endless(TIMEOUT) from None
     if done.returncode == -getattr(signal, "SIGXCPU", 0) != 0:
-        raise _endless(job["file"], PROCESSOR)
+        raise _endless(PROCESSOR)
     if done.returncode < 0 or done.returncode > 255:  # POSIX: a signal; Windows: an NTSTATUS
         raise errors.WeightsFileError(
-            job["file"], f"damaged: HDF5 crashed on it (exit status {done.returncode})", do=AGAIN
+            f"damaged: HDF5 crashed on it (exit status {done.returncode})", do=AGAIN
         )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise errors.WeightsFileError(
-            job["file"], f"cannot be examined in a second Python process: {reason}",
+        raise errors.WeightsFileError(f"cannot be examined in a second Python process: {reason}",
             do="see whether this Python can start others and import h5py",
         )  # fmt: skip
     return json.loads(done.stdout)
 
 
-def _endless(file: str, seconds: float) -> errors.WeightsFileError:
+def _endless(seconds: float) -> errors.WeightsFileError:
     return errors.WeightsFileError(
-        file, f"damaged: HDF5 was still at it after {seconds:g} seconds", do=AGAIN
+        f"damaged: HDF5 was still at it after {seconds:g} seconds", do=AGAIN
     )
 
 
 def answer(file: str, classes: int | None, top: bool | None) -> dict[str, Any]:
     """In the child: the plan, or the error, as JSON has it."""
     _limit()
-    from jaxvis.weights.keras_plan import make_plan
+    from jaxvis.weights.keras import make_plan
 
     try:
         return make_plan(Path(file), classes=classes, top=top)._asdict()

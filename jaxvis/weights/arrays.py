@@ -1,10 +1,11 @@
-"""Arrays read straight from their place in a file: NumPy and zlib, no HDF5.
+"""A file of arrays without the HDF5 library: is it whole, and the arrays straight from their place.
 
 HDF5's gzip filter unpacks for as long as the stream goes on, whatever size the chunk declares; here
 a stream that yields one byte more than declared is refused.
 """
 
 import os
+import stat
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,76 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxvis.models.layers import Architecture
-from jaxvis.weights.errors import WeightsFileError, WeightsMismatchError
+from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
 
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+AGAIN = "copy or download it again"
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
 PIECE = 1 << 24  # bytes that one thread reads at a time
+
+
+def check_start(path: Path) -> bytes:
+    """Return the first bytes of a regular file that starts as HDF5, without waiting for a pipe.
+
+    Raises:
+        WeightsFileError: missing, a folder, a pipe or device, unreadable, empty, no HDF5 file.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            with path.open("rb") as opened:
+                start = opened.read(64)
+    except FileNotFoundError:
+        raise WeightsFileError("there is no such file", do="check the path") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise WeightsFileError(f"cannot be read: {error}", do="check the path") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
+        raise WeightsFileError(
+            f"found {kind}, wanted a Keras .h5 weight file", do="give the file's own path"
+        )
+    if not start:
+        raise WeightsFileError("the file is empty", do=AGAIN)
+    if not start.startswith(SIGNATURE):
+        kind = "a web page" if start.lstrip()[:1] == b"<" else "no HDF5 file"
+        raise WeightsFileError(
+            f"found {kind}, which starts with {start[:16]!r}, wanted a Keras .h5 weight file",
+            do="download the file itself, not the page about it",
+        )
+    return start
+
+
+def check_whole(path: Path) -> None:
+    """Check that a file ends where its superblock says.
+
+    HDF5 File Format Specification 3.0, section II.A: version 0 and 1 keep three addresses (base,
+    free space, end of file) at byte 24 or 28, versions 2 and 3 (base, extension, end) at byte 12.
+
+    Raises:
+        WeightsFileError: as `check_start`; or bytes are missing, or there are too many.
+        WeightsLayoutError: a superblock that neither Keras nor h5py writes.
+    """
+    start = check_start(path)
+    version = start[8] if len(start) > 8 else -1
+    at, width = {0: (24, 13), 1: (28, 13), 2: (12, 9), 3: (12, 9)}.get(version, (0, 0))
+    if len(start) < 64 or not at:
+        raise WeightsFileError(
+            f"the HDF5 file is damaged or truncated: superblock version {version} in "
+            f"{len(start)} bytes",
+            do=AGAIN,
+        )
+    base, end = (int.from_bytes(start[i : i + 8], "little") for i in (at, at + 16))
+    if start[width] != 8 or base:
+        raise WeightsLayoutError(
+            f"found addresses of {start[width]} bytes from byte {base:,}, wanted 8 from 0",
+            do="write the file with Keras's save_weights",
+        )
+    size = os.stat(path).st_size
+    if size != end:
+        problem = "is truncated" if size < end else "has something behind its end"
+        raise WeightsFileError(
+            f"the HDF5 file {problem}: found {size:,} bytes, wanted {end:,}", do=AGAIN
+        )
 
 
 class Block(NamedTuple):
@@ -61,7 +128,7 @@ def read_arrays(
         WeightsFileError: the data cannot be read or unpacked, or has changed since it was saved.
         WeightsMismatchError: NaN or infinity in an array, with their count.
     """
-    _check_disjoint(file, places)
+    _check_disjoint(places)
     arrays = {name: _aligned(stored.shape) for name, stored in places.items()}
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         jobs = [
@@ -79,10 +146,12 @@ def read_arrays(
     for name, values in arrays.items():
         if found.get(name) != checksums.get(name):
             raise WeightsFileError(
-                file, f"its values have changed since they were saved (CRC-32 {found[name]:08x}, "
-                f"wanted {checksums[name]:08x})", array=name, do="copy or download it again",
-            )  # fmt: skip
-        _check_finite(file, name, values)
+                f"its values have changed since they were saved (CRC-32 {found[name]:08x}, "
+                f"wanted {checksums[name]:08x})",
+                array=name,
+                do=AGAIN,
+            )
+        _check_finite(name, values)
     return arrays
 
 
@@ -91,15 +160,14 @@ def checksum(values: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(values, "<f4").reshape(-1).view(np.uint8).data)
 
 
-def _check_disjoint(file: Path, places: Mapping[str, Stored]) -> None:
+def _check_disjoint(places: Mapping[str, Stored]) -> None:
     """No byte of the file belongs to two arrays; in a damaged file an address may go astray."""
     end, before = 0, ""
     runs = [(block.offset, block.size, name) for name in places for block in places[name].blocks]
     for offset, size, name in sorted(runs):
         if offset < end:
-            raise WeightsFileError(
-                file, f"shares bytes of the file with {before}", array=name,
-                do="copy or download it again",
+            raise WeightsFileError(f"shares bytes of the file with {before}", array=name,
+                do=AGAIN,
             )  # fmt: skip
         end, before = offset + size, name
 
@@ -128,7 +196,7 @@ def _read_block(file: Path, name: str, stored: Stored, block: Block, values: np.
         return
     raw = bytearray(block.size)
     _fill(file, name, block.offset, memoryview(raw))
-    chunk = _unpack(file, name, stored, block, raw)
+    chunk = _unpack(name, stored, block, raw)
     region = tuple(
         slice(begin, min(begin + step, length))
         for begin, step, length in zip(block.start, stored.chunk, stored.shape, strict=True)
@@ -147,12 +215,10 @@ def _fill(file: Path, name: str, offset: int, view: memoryview) -> None:
                     raise OSError(f"the file ends {len(view) - done:,} bytes too soon")
                 done += count
     except OSError as error:
-        raise WeightsFileError(
-            file, f"cannot be read: {error}", array=name, do="copy or download it again"
-        ) from error
+        raise WeightsFileError(f"cannot be read: {error}", array=name, do=AGAIN) from error
 
 
-def _unpack(file: Path, name: str, stored: Stored, block: Block, raw: bytearray) -> np.ndarray:
+def _unpack(name: str, stored: Stored, block: Block, raw: bytearray) -> np.ndarray:
     """Undo the filters of a chunk, last first, never beyond the size it declares."""
     dtype, shape = np.dtype(stored.dtype), stored.chunk or ()
     size = prod(shape) * dtype.itemsize
@@ -165,38 +231,38 @@ def _unpack(file: Path, name: str, stored: Stored, block: Block, raw: bytearray)
             try:
                 data = stream.decompress(data, size + 1)
             except zlib.error as error:
-                raise _bad_chunk(file, name, block, str(error)) from error
+                raise _bad_chunk(name, block, str(error)) from error
             if not stream.eof and len(data) <= size:
-                raise _bad_chunk(file, name, block, "its end is missing")
+                raise _bad_chunk(name, block, "its end is missing")
         if len(data) != size:
             more = "more than " if len(data) > size else ""
             problem = f"it unpacks to {more}{min(len(data), size):,} bytes, wanted {size:,}"
-            raise _bad_chunk(file, name, block, problem)
+            raise _bad_chunk(name, block, problem)
         if kind == "shuffle":
             planes = np.frombuffer(data, np.uint8).reshape(dtype.itemsize, -1)
             data = planes.T.tobytes()
     if len(data) != size:
-        raise _bad_chunk(file, name, block, f"found {len(data):,} bytes, wanted {size:,}")
+        raise _bad_chunk(name, block, f"found {len(data):,} bytes, wanted {size:,}")
     return np.frombuffer(data, dtype).reshape(shape)
 
 
-def _bad_chunk(file: Path, name: str, block: Block, problem: str) -> WeightsFileError:
-    return WeightsFileError(
-        file, f"the chunk at {block.start} is damaged: {problem}", array=name,
-        do="copy or download it again",
+def _bad_chunk(name: str, block: Block, problem: str) -> WeightsFileError:
+    return WeightsFileError(f"the chunk at {block.start} is damaged: {problem}", array=name,
+        do=AGAIN,
     )  # fmt: skip
 
 
-def _check_finite(file: Path, name: str, values: np.ndarray) -> None:
+def _check_finite(name: str, values: np.ndarray) -> None:
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not np.isfinite(np.dot(flat, flat))  # no temporary; may overflow: look closer
     bad = values.size - np.count_nonzero(np.isfinite(values)) if suspicious else 0
     if bad:
         raise WeightsMismatchError(
-            file, f"{bad:,} of {values.size:,} values are NaN or infinite; wanted finite numbers",
-            array=name, do="copy or download it again, or look at how it was trained",
-        )  # fmt: skip
+            f"{bad:,} of {values.size:,} values are NaN or infinite; wanted finite numbers",
+            array=name,
+            do=f"{AGAIN}, or look at how it was trained",
+        )
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:

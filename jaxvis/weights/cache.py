@@ -60,7 +60,7 @@ def staging(target: Path, source: Source) -> Iterator[Path]:
         raise
     except OSError as error:
         raise WeightsFetchError(
-            folder, f"cannot be written to: {error.strerror or error}",
+            f"cannot be written to: {error.strerror or error}", file=folder,
             do=f"make room for {source.size:,} bytes, or set JAXVIS_CACHE to another folder",
         ) from error  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Errors about weight files, all of which are a `WeightsError`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 
 
@@ -7,17 +9,23 @@ class WeightsError(ValueError):
     """Weights that cannot be had or used; the message says file, array, found, wanted, what to do.
 
     Attributes:
-        file: the weight file, as text.
-        array: the layer or array inside it, if one is to blame, as "fc1/kernel".
         problem, do: what was wrong, and what to do about it.
+        array: the layer or array inside the file, if one is to blame, as "fc1/kernel".
+        file: the weight file, as text; None until whoever opened it has said so (`about`).
     """
 
     def __init__(
-        self, file: str | PathLike[str], problem: str, *, array: str | None = None, do: str = ""
-    ) -> None:
-        self.file, self.problem, self.array, self.do = str(file), problem, array, do
-        where = f"{self.file}: {array}" if array else self.file
-        super().__init__(f"{where}: {problem}" + (f"; {do}" if do else ""))
+        self, problem: str, *, array: str | None = None, do: str = "",
+        file: str | PathLike[str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(problem)
+        self.problem, self.array, self.do = problem, array, do
+        self.file = None if file is None else str(file)
+
+    def __str__(self) -> str:
+        """The whole message."""
+        where = ": ".join(part for part in (self.file, self.array) if part)
+        return ": ".join(filter(None, (where, self.problem))) + (f"; {self.do}" if self.do else "")
 
 
 class WeightsFileError(WeightsError):
@@ -34,3 +42,17 @@ class WeightsMismatchError(WeightsError):
 
 class WeightsFetchError(WeightsError):
     """A known weight file could not be downloaded, verified or put into the cache."""
+
+
+@contextmanager
+def about(file: str | PathLike[str]) -> Iterator[None]:
+    """A context in which errors that do not name a file yet are about this one.
+
+    Opened once at the door, so that nothing behind it needs to know the file's name.
+    """
+    try:
+        yield
+    except WeightsError as error:
+        if error.file is None:
+            error.file = str(file)
+        raise

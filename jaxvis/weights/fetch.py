@@ -70,7 +70,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
         given = Path(file).expanduser()
         wrong = problem(given, source)
         if wrong:
-            raise WeightsFetchError(given, f"is not {source.file}: {wrong}", do=_by_hand(name))
+            raise WeightsFetchError(f"is not {source.file}: {wrong}", do=_by_hand(name), file=given)
         if not problem(target, source):
             return target
         with staging(target, source) as staged:
@@ -81,7 +81,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
         return found
     if os.environ.get("JAXVIS_OFFLINE", "") not in ("", "0"):
         what = f"damaged ({problem(target, source)})" if target.exists() else "not here"
-        raise WeightsFetchError(name, f"{what}, and JAXVIS_OFFLINE is set", do=_by_hand(name))
+        raise WeightsFetchError(f"{what}, and JAXVIS_OFFLINE is set", do=_by_hand(name), file=name)
     with staging(target, source) as staged:
         _download(name, source, staged, progress)
     return target
@@ -105,13 +105,13 @@ def _download(name: str, source: Source, staged: Path, progress: bool) -> None:
         except (DownloadError, ValueError) as error:  # ValueError: pooch, about the hash
             failures.append(f"{url}: {error}")
     raise WeightsFetchError(
-        name, "cannot be downloaded:\n  " + "\n  ".join(failures) + "\n", do=_by_hand(name)
+        "cannot be downloaded:\n  " + "\n  ".join(failures) + "\n", do=_by_hand(name), file=name
     )
 
 
 def _source(name: str) -> Source:
     if name not in SOURCES:
-        raise WeightsFetchError(name, "no known weights", do=f"wanted {' or '.join(SOURCES)}")
+        raise WeightsFetchError("no known weights", do=f"wanted {' or '.join(SOURCES)}", file=name)
     return SOURCES[name]
 
 

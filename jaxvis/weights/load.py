@@ -1,30 +1,25 @@
 """Where networks come from: a name, a Keras .h5 file -> checked arrays -> VGG16, a function."""
 
-import json
 import os
 import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvis.models.layers import Architecture, layer_shapes
+from jaxvis.models.layers import Architecture
 from jaxvis.models.network import Network, as_network, describe
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.apart import plan_apart
-from jaxvis.weights.arrays import CONFIG, Plan, checksum, read_arrays
-from jaxvis.weights.errors import WeightsError, WeightsMismatchError
+from jaxvis.weights.arrays import Plan, read_arrays
+from jaxvis.weights.errors import about
 from jaxvis.weights.fetch import SOURCES, fetch
-
-if TYPE_CHECKING:
-    import h5py
 
 Arrays = dict[str, np.ndarray]
 DEMO = "demo"
@@ -129,8 +124,9 @@ def load_vgg16(
     if weights == "imagenet-notop" and top is None:
         top = False
     file = weights_file(weights)
-    plan = _plan(weights, file, classes=None if labels is None else len(labels), top=top)
-    arrays = read_arrays(file, plan.places, plan.checksums)
+    with about(file):
+        plan = _plan(weights, file, classes=None if labels is None else len(labels), top=top)
+        arrays = read_arrays(file, plan.places, plan.checksums)
     for name in list(arrays):
         values = arrays[name].reshape(-1)
         if name.endswith("/kernel") and not (values[:1000].any() or values.any()):
@@ -154,7 +150,7 @@ def _plan(
 ) -> Plan:  # fmt: skip
     """Parse a file whose hash is known, or that came with the package, here; others apart."""
     if weights in (DEMO, *SOURCES):
-        from jaxvis.weights.keras_plan import make_plan
+        from jaxvis.weights.keras import make_plan
 
         return make_plan(file, classes=classes, top=top)
     return plan_apart(file, classes=classes, top=top)
@@ -166,7 +162,8 @@ def facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         WeightsError: as `load_vgg16`.
     """
-    return _plan(path, weights_file(path)).facts
+    with about(path):
+        return _plan(path, weights_file(path)).facts
 
 
 def _build(
@@ -179,86 +176,3 @@ def _build(
     return VGG16(
         **arch._asdict(), labels=labels, precision=precision, param_dtype=dtype, weights=weights
     )
-
-
-def save_vgg16(
-    model: VGG16,
-    path: str | os.PathLike[str],
-    *,
-    dtype: DTypeLike = np.float32,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a VGG16 in the Keras 1/2 layout, whole or not at all.
-
-    Args:
-        model: the network; an attribute holds its architecture, its labels and a CRC-32 per array.
-        path: the file to write or replace.
-        dtype: float32, or float16 for half the size.
-        facts: more to keep with the weights, as JSON: how they were trained, say.
-
-    Raises:
-        WeightsError: another dtype, values that it cannot hold, or a folder that cannot be written.
-    """
-    import h5py
-
-    target = Path(path).expanduser()
-    if np.dtype(dtype) not in (np.float16, np.float32):
-        raise WeightsError(
-            target, f"cannot be saved as {np.dtype(dtype)}, wanted float32 or float16",
-            do="pass dtype=np.float32",
-        )  # fmt: skip
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        with h5py.File(temporary, "w") as file:
-            config = {
-                "architecture": model.architecture._asdict(),
-                "labels": model.labels,
-                "facts": dict(facts or {}),
-                "crc32": _write_layers(file, target, model, dtype),
-            }
-            file.attrs[CONFIG] = json.dumps(config)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise _unwritable(target, error) from error
-        raise
-
-
-def _unwritable(target: Path, error: OSError) -> WeightsError:
-    return WeightsError(
-        target, f"cannot be written: {error.strerror or error}", do="choose another folder"
-    )
-
-
-def _write_layers(
-    file: "h5py.File", target: Path, model: VGG16, dtype: DTypeLike
-) -> dict[str, int]:
-    """Write all layers as Keras does; return the CRC-32 of each array."""
-    shapes = layer_shapes(model.architecture)
-    file.attrs["layer_names"] = np.array([shape.name for shape in shapes], "S")
-    checksums = {}
-    for shape in shapes:
-        group = file.create_group(shape.name)
-        if shape.kernel_shape is None:
-            group.attrs["weight_names"] = np.array([], "S1")
-            continue
-        names = {"kernel": f"{shape.name}_W_1:0", "bias": f"{shape.name}_b_1:0"}
-        group.attrs["weight_names"] = np.array(list(names.values()), "S")
-        for role, name in names.items():
-            array = f"{shape.name}/{role}"
-            with np.errstate(over="ignore"):
-                values = np.asarray(getattr(getattr(model, shape.name), role)[...]).astype(dtype)
-            if not np.isfinite(values).all():
-                raise WeightsMismatchError(
-                    target, f"has NaN, infinity or values too large for {values.dtype}",
-                    array=array, do="save finite numbers, as float32",
-                )  # fmt: skip
-            group.create_dataset(name, data=values)
-            checksums[array] = checksum(values)
-    return checksums

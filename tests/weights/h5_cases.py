@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxvis.models.layers import LAYERS
 from jaxvis.models.vgg16 import VGG16
-from jaxvis.weights.load import save_vgg16
+from jaxvis.weights.save import save_vgg16
 
 Edit = Callable[[h5py.File], object]
 KERNEL = "fc1/fc1_W_1:0"  # shape (8, 16) in the small file

@@ -652,7 +652,7 @@ def test_a_file_is_left_as_it_was(tmp_path):
 
 
 def test_notop(tmp_path):
-    from jaxvis.weights.load import save_vgg16
+    from jaxvis.weights.save import save_vgg16
 
     save_vgg16(VGG16(width=1 / 64, size=32, top=False, seed=3), tmp_path / "notop.h5")
     model = load_vgg16(tmp_path / "notop.h5")

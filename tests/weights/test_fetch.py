@@ -24,7 +24,8 @@ from jaxvis.weights import https
 from jaxvis.weights.cache import Source
 from jaxvis.weights.errors import WeightsError, WeightsFetchError
 from jaxvis.weights.fetch import SOURCES, fetch, find, inventory
-from jaxvis.weights.load import load_vgg16, save_vgg16
+from jaxvis.weights.load import load_vgg16
+from jaxvis.weights.save import save_vgg16
 
 NAME = "imagenet"
 CONTENT = np.random.Generator(np.random.PCG64(0)).bytes(3_000_000)
@@ -407,7 +408,7 @@ def test_load_notop_by_name(server, tmp_path, monkeypatch):
 
 
 def test_hash_is_checked_before_hdf5_sees_the_file(server, tmp_path, monkeypatch):
-    from jaxvis.weights import keras_plan
+    from jaxvis.weights import keras as keras_plan
 
     put(tmp_path / "cache", CONTENT[::-1])
     server.answers[:] = [refuse(404)]

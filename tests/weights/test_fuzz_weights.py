@@ -31,8 +31,8 @@ sys.path.append(job["package"])
 import numpy as np
 from mutations import mutate
 from jaxvis.weights.errors import WeightsError
-from jaxvis.weights.h5_file import check_whole
-from jaxvis.weights.keras_plan import make_plan
+from jaxvis.weights.arrays import check_whole
+from jaxvis.weights.keras import make_plan
 from jaxvis.weights.arrays import read_arrays
 
 def load(file):

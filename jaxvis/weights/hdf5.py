@@ -1,0 +1,316 @@
+"""HDF5 read through a narrow gate: h5py is asked for nothing that a schema does not name.
+
+The HDF5 C library is not safe on malformed files, and the format can point at other files (soft and
+external links), declare names without end, and unpack for ever. So every step here looks at what it
+is about to touch before it touches it, and HDF5 is asked where the bytes of an array are, never for
+the data: no filter, type conversion, virtual dataset or external file of its own comes into play,
+and nothing is allocated on a file's say-so. `arrays` reads the bytes.
+
+Errors do not name the file: who opened it does (`errors.about`).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from math import ceil, prod
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from jaxvis.weights.arrays import AGAIN, Block, Stored, check_start
+from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
+
+MAX_ATTRIBUTE_BYTES = 1 << 20
+MAX_NAMES = 1000
+MAX_DEPTH = 8
+MAX_NAME = 255
+# What h5py raises when the C library reports an error, which one depends on the call. MemoryError:
+# a damaged file may declare more than any memory holds.
+H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError)
+DTYPES = {
+    "<f4": h5py.h5t.IEEE_F32LE, ">f4": h5py.h5t.IEEE_F32BE,
+    "<f2": h5py.h5t.IEEE_F16LE, ">f2": h5py.h5t.IEEE_F16BE,
+}  # fmt: skip
+FILTERS = {h5py.h5z.FILTER_DEFLATE: "gzip", h5py.h5z.FILTER_SHUFFLE: "shuffle"}
+OTHER_FILTERS = {3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
+LAYOUTS = {h5py.h5d.COMPACT: "compact", h5py.h5d.VIRTUAL: "virtual"}
+MAX_CHUNKS = 100_000
+MAX_RATIO, SMALL = 64, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
+
+
+# Groups, links and attributes.
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator[h5py.File]:
+    """Open a regular HDF5 file for reading.
+
+    Raises:
+        WeightsFileError: as `check_start`; or truncated or damaged.
+    """
+    check_start(path)
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except H5_ERRORS as error:
+        problem = "truncated" if "truncated" in str(error) else "damaged"
+        size = path.stat().st_size
+        raise WeightsFileError(f"the HDF5 file is {problem} at {size:,} bytes ({error})",
+            do=AGAIN,
+        ) from error  # fmt: skip
+    with file:
+        yield file
+
+
+def has(group: h5py.Group, name: str) -> bool:
+    """Whether the group has a link of that name, wherever it may lead."""
+    try:
+        return bool(group.id.links.exists(name.encode())) if name else False
+    except H5_ERRORS as error:
+        raise WeightsFileError(f"damaged at {name!r}: {error}", do=AGAIN) from error
+
+
+def child(group: h5py.Group, path: str, *, dataset: bool) -> h5py.Group | h5py.Dataset:
+    """Follow a path of hard links to a group or a dataset.
+
+    Raises:
+        WeightsLayoutError: a step is missing, empty or "..", is a soft or external link, or is a
+            group where a dataset belongs or the reverse.
+        WeightsFileError: the C library cannot follow it.
+    """
+    steps = path.split("/")
+    here: h5py.Group | h5py.Dataset = group
+    for depth, step in enumerate(steps, start=1):
+        if step in ("", ".", "..") or "\0" in step or len(step) > MAX_NAME or depth > MAX_DEPTH:
+            raise WeightsLayoutError(f"the name {path[:80]!r} is not allowed; wanted plain names",
+                do="write the file with Keras's save_weights",
+            )  # fmt: skip
+        name = "/".join(filter(None, ((group.name or "").strip("/"), *steps[:depth])))
+        wanted = h5py.Dataset if dataset and depth == len(steps) else h5py.Group
+        here = _step(here, step, name, wanted)
+    return here
+
+
+def _step(group: h5py.Group, step: str, name: str, wanted: type) -> h5py.Group:
+    if not has(group, step):
+        raise WeightsLayoutError(
+            "not in the file", array=name, do="copy the file again, or save it again"
+        )
+    try:
+        kind = group.id.links.get_info(step.encode()).type
+        found = group.get(step, getclass=True) if kind == h5py.h5l.TYPE_HARD else None
+        here = group[step] if found is wanted else None
+    except H5_ERRORS as error:
+        raise WeightsFileError(f"damaged: {error}", array=name, do=AGAIN) from error
+    if kind != h5py.h5l.TYPE_HARD:
+        link = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "an external link"}
+        raise WeightsLayoutError(
+            f"found {link.get(kind, 'a link of a private kind')}, wanted the data itself",
+            array=name,
+            do="save the weights again without links",
+        )
+    if here is None:
+        names = {h5py.Group: "a group", h5py.Dataset: "a dataset"}
+        raise WeightsLayoutError(
+            f"found {names.get(found, 'no group or dataset')}, wanted {names[wanted]}",
+            array=name,
+            do="write the file with Keras's save_weights",
+        )
+    return here
+
+
+def text_attribute(owner: h5py.Group, name: str) -> list[str] | None:
+    """Return an attribute as a list of strings, or None if it is not there.
+
+    Keras splits a long one into name0, name1, ...; the pieces are put together.
+
+    Raises:
+        WeightsLayoutError: no text, more than a thousand entries or a mebibyte, or not UTF-8.
+        WeightsFileError: the C library cannot read it.
+    """
+    try:
+        pieces = [name] if name in owner.attrs else []
+        while pieces[:1] != [name] and f"{name}{len(pieces)}" in owner.attrs:
+            pieces.append(f"{name}{len(pieces)}")
+            if len(pieces) > MAX_NAMES:
+                raise _too_long(f"attribute {name!r}", "pieces", len(pieces))
+    except H5_ERRORS as error:
+        if isinstance(error, WeightsLayoutError):
+            raise
+        raise WeightsFileError(f"damaged: attribute {name!r}: {error}", do=AGAIN) from error
+    if not pieces:
+        return None
+    texts: list[str] = []
+    for piece in pieces:
+        texts += _texts(owner, piece)
+        if len(texts) > MAX_NAMES:
+            raise _too_long(f"attribute {name!r}", "entries", len(texts))
+    return texts
+
+
+def _texts(owner: h5py.Group, name: str) -> list[str]:
+    where, do = f"attribute {name!r} of {owner.name}", "write the file with Keras's save_weights"
+    try:
+        attribute = owner.attrs.get_id(name)
+        kind, count = attribute.get_type(), attribute.get_space().get_simple_extent_npoints()
+        is_text, size = kind.get_class() == h5py.h5t.STRING, kind.get_size() * count
+        bounded = count <= MAX_NAMES and size <= MAX_ATTRIBUTE_BYTES
+        value = owner.attrs[name] if is_text and bounded and count else None
+    except UnicodeDecodeError as error:
+        raise WeightsLayoutError(f"{where} is not UTF-8 text; wanted names", do=do) from error
+    except H5_ERRORS as error:
+        raise WeightsFileError(f"damaged: {where}: {error}", do=AGAIN) from error
+    if count == 0:  # Keras stores an empty list as an empty array of floats
+        return []
+    if not is_text:
+        raise WeightsLayoutError(f"{where} holds no text; wanted names", do=do)
+    if not bounded or value is None:
+        raise _too_long(where, "entries", count, size)
+    try:
+        return [
+            text.decode("utf-8") if isinstance(text, bytes) else text.encode("utf-8").decode()
+            for text in np.atleast_1d(value).tolist()
+        ]
+    except UnicodeError as error:
+        raise WeightsLayoutError(f"{where} is not UTF-8 text; wanted names", do=do) from error
+
+
+def _too_long(where: str, what: str, count: int, size: int = 0) -> WeightsLayoutError:
+    return WeightsLayoutError(
+        f"{where} has {count:,} {what}{f' and {size:,} bytes' if size else ''}; wanted at "
+        f"most {MAX_NAMES:,} and {MAX_ATTRIBUTE_BYTES:,} bytes",
+        do="write the file with Keras's save_weights",
+    )
+
+
+# Where the bytes of an array are.
+
+
+def locate(array: str, data: h5py.Dataset, shape: tuple[int, ...]) -> Stored:
+    """Check a dataset against the shape that the network needs, and say where its bytes are.
+
+    Raises:
+        WeightsMismatchError: another shape or dtype than wanted.
+        WeightsLayoutError: data outside the file, virtual, compact, behind an unknown filter, or
+            that would unpack to far more than it is.
+        WeightsFileError: data that is not there, or beyond the end of the file.
+    """
+    try:  # the layout first: of a virtual dataset even the shape can be in another file
+        plist = data.id.get_create_plist()
+        layout, external = plist.get_layout(), plist.get_external_count()
+    except H5_ERRORS as error:
+        raise _damaged(array, error) from error
+    if external or layout in LAYOUTS:
+        what = "data in another file" if external else f"{LAYOUTS.get(layout)} storage"
+        raise WeightsLayoutError(
+            f"found {what}, wanted the data in this file, contiguous or chunked",
+            array=array,
+            do="save the weights again",
+        )
+    try:
+        found, kind = data.shape, data.id.get_type()
+        filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+        chunk = plist.get_chunk() if layout == h5py.h5d.CHUNKED else None
+        dtype = next((name for name, wanted in DTYPES.items() if kind.equal(wanted)), None)
+    except H5_ERRORS as error:
+        raise _damaged(array, error) from error
+    if found != shape:
+        raise WeightsMismatchError(f"found shape {found}, wanted {shape}", array=array,
+            do=_shape_hint(array, found, shape),
+        )  # fmt: skip
+    if dtype is None:
+        name = _type_name(kind)
+        why = " (it would be rounded without a word)" if name == "float64" else ""
+        raise WeightsMismatchError(f"found {name}{why}, wanted float32 or float16", array=array,
+            do="save the weights as float32",
+        )  # fmt: skip
+    unknown = [code for code in filters if code not in FILTERS]
+    if unknown:
+        name = OTHER_FILTERS.get(unknown[0], "unknown")
+        raise WeightsLayoutError(
+            f"found filter {unknown[0]} ({name}), wanted none, gzip or shuffle",
+            array=array,
+            do="save the weights again without it",
+        )
+    try:
+        blocks = _chunks(data, shape, chunk) if chunk else (_contiguous(data),)
+    except H5_ERRORS as error:
+        raise _damaged(array, error) from error
+    stored = Stored(shape, dtype, blocks, chunk, tuple(FILTERS[code] for code in filters))
+    _check_blocks(array, data, stored)
+    return stored
+
+
+def _contiguous(data: h5py.Dataset) -> Block:
+    offset = data.id.get_offset()
+    return Block((0,) * data.ndim, -1 if offset is None else offset, data.id.get_storage_size())
+
+
+def _chunks(
+    data: h5py.Dataset, shape: tuple[int, ...], chunk: tuple[int, ...]
+) -> tuple[Block, ...]:
+    counts = [ceil(length / step) for length, step in zip(shape, chunk, strict=True)]
+    if prod(counts) > MAX_CHUNKS or prod(chunk) > 2 * prod(shape):
+        raise ValueError(f"{prod(counts):,} chunks of {chunk} for shape {shape}")
+    starts = product(*(range(0, length, step) for length, step in zip(shape, chunk, strict=True)))
+    blocks = []
+    for start in starts:
+        info = data.id.get_chunk_info_by_coord(start)
+        offset = -1 if info.byte_offset is None else info.byte_offset
+        blocks.append(Block(start, offset, info.size, info.filter_mask))
+    return tuple(blocks)
+
+
+def _check_blocks(array: str, data: h5py.Dataset, stored: Stored) -> None:
+    """Every block lies inside the file, and together they are about as much as they will become."""
+    end = os.stat(data.file.filename).st_size
+    itemsize = int(stored.dtype[-1])
+    wanted = prod(stored.chunk or stored.shape) * itemsize
+    for block in stored.blocks:
+        if block.offset < 0:
+            raise WeightsFileError(f"its data from {block.start} on was never written", array=array,
+                do="save the weights again",
+            )  # fmt: skip
+        if block.offset + block.size > end:
+            raise WeightsFileError(
+                f"its data ends at byte {block.offset + block.size:,}, but the file has "
+                f"{end:,} (truncated?)",
+                array=array,
+                do=AGAIN,
+            )
+        packed = "gzip" in stored.filters
+        if (block.size != wanted and not packed) or block.size > wanted + wanted // 100 + 1024:
+            raise WeightsFileError(f"found {block.size:,} bytes, wanted {wanted:,}", array=array,
+                do=AGAIN,
+            )  # fmt: skip
+    total, held = prod(stored.shape) * itemsize, sum(block.size for block in stored.blocks)
+    if total > MAX_RATIO * held + SMALL:
+        raise WeightsLayoutError(
+            f"{held:,} bytes that would unpack to {total:,}, wanted trained weights, which "
+            "hardly shrink",
+            array=array,
+            do="save the weights without compression",
+        )
+
+
+def _damaged(array: str, error: Exception) -> WeightsFileError:
+    return WeightsFileError(f"damaged: {error}", array=array, do=AGAIN)
+
+
+def _type_name(kind: h5py.h5t.TypeID) -> str:
+    try:
+        return str(kind.dtype)
+    except H5_ERRORS:
+        return "a type that NumPy does not have"
+
+
+def _shape_hint(array: str, found: tuple[int, ...] | None, wanted: tuple[int, ...]) -> str:
+    if found is not None and len(found) == len(wanted):
+        if len(wanted) == 4 and (found[2], found[3], found[1], found[0]) == wanted:
+            return (
+                "the kernels are OIHW (PyTorch, Theano): transpose them to height, width, in, out"
+            )
+        if array.startswith("predictions") and found[:-1] == wanted[:-1]:
+            return f"if the file has {found[-1]} classes, pass labels= with {found[-1]} names"
+    return "this is another network: wanted Keras's VGG16"

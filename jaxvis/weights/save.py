@@ -1,0 +1,100 @@
+"""VGG16 -> a Keras .h5 file, whole or not at all."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jax.typing import DTypeLike
+
+from jaxvis.models.layers import layer_shapes
+from jaxvis.models.vgg16 import VGG16
+from jaxvis.weights.arrays import CONFIG, checksum
+from jaxvis.weights.errors import WeightsError, WeightsMismatchError, about
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def save_vgg16(
+    model: VGG16,
+    path: str | os.PathLike[str],
+    *,
+    dtype: DTypeLike = np.float32,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a VGG16 in the Keras 1/2 layout, whole or not at all.
+
+    Args:
+        model: the network; an attribute holds its architecture, its labels and a CRC-32 per array.
+        path: the file to write or replace.
+        dtype: float32, or float16 for half the size.
+        facts: more to keep with the weights, as JSON: how they were trained, say.
+
+    Raises:
+        WeightsError: another dtype, values that it cannot hold, or a folder that cannot be written.
+    """
+    import h5py
+
+    target = Path(path).expanduser()
+    if np.dtype(dtype) not in (np.float16, np.float32):
+        raise WeightsError(
+            f"cannot be saved as {np.dtype(dtype)}, wanted float32 or float16",
+            do="pass dtype=np.float32", file=target,
+        )  # fmt: skip
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        with about(target), h5py.File(temporary, "w") as file:
+            config = {
+                "architecture": model.architecture._asdict(),
+                "labels": model.labels,
+                "facts": dict(facts or {}),
+                "crc32": _write_layers(file, model, dtype),
+            }
+            file.attrs[CONFIG] = json.dumps(config)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException as error:
+        os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise _unwritable(target, error) from error
+        raise
+
+
+def _unwritable(target: Path, error: OSError) -> WeightsError:
+    return WeightsError(
+        f"cannot be written: {error.strerror or error}", do="choose another folder", file=target
+    )
+
+
+def _write_layers(file: "h5py.File", model: VGG16, dtype: DTypeLike) -> dict[str, int]:
+    """Write all layers as Keras does; return the CRC-32 of each array."""
+    shapes = layer_shapes(model.architecture)
+    file.attrs["layer_names"] = np.array([shape.name for shape in shapes], "S")
+    checksums = {}
+    for shape in shapes:
+        group = file.create_group(shape.name)
+        if shape.kernel_shape is None:
+            group.attrs["weight_names"] = np.array([], "S1")
+            continue
+        names = {"kernel": f"{shape.name}_W_1:0", "bias": f"{shape.name}_b_1:0"}
+        group.attrs["weight_names"] = np.array(list(names.values()), "S")
+        for role, name in names.items():
+            array = f"{shape.name}/{role}"
+            with np.errstate(over="ignore"):
+                values = np.asarray(getattr(getattr(model, shape.name), role)[...]).astype(dtype)
+            if not np.isfinite(values).all():
+                raise WeightsMismatchError(
+                    f"has NaN, infinity or values too large for {values.dtype}",
+                    array=array, do="save finite numbers, as float32",
+                )  # fmt: skip
+            group.create_dataset(name, data=values)
+            checksums[array] = checksum(values)
+    return checksums
