@@ -18,6 +18,7 @@ from jaxvis.evaluate.evaluation import CLOSELY as CLOSELY
 from jaxvis.evaluate.evaluation import Evaluation as Evaluation
 from jaxvis.evaluate.evaluation import evaluate as evaluate
 from jaxvis.evaluate.maps import all_maps as all_maps
+from jaxvis.evaluate.metrics.average_drop import drop_and_increase as drop_and_increase
 from jaxvis.evaluate.metrics.baselines import centre_maps as centre_maps
 from jaxvis.evaluate.metrics.baselines import edge_maps as edge_maps
 from jaxvis.evaluate.metrics.baselines import random_maps as random_maps
@@ -33,15 +34,14 @@ from jaxvis.evaluate.metrics.location import component_iou as component_iou
 from jaxvis.evaluate.metrics.location import energy_inside as energy_inside
 from jaxvis.evaluate.metrics.location import pointing_game as pointing_game
 from jaxvis.evaluate.metrics.location import precision_recall_area as precision_recall_area
-from jaxvis.evaluate.metrics.perturbation import deleted as deleted
-from jaxvis.evaluate.metrics.perturbation import deletion as deletion
-from jaxvis.evaluate.metrics.perturbation import drop_and_increase as drop_and_increase
-from jaxvis.evaluate.metrics.perturbation import insertion as insertion
 from jaxvis.evaluate.metrics.randomization import CASCADE as CASCADE
 from jaxvis.evaluate.metrics.randomization import cascading as cascading
 from jaxvis.evaluate.metrics.randomization import independent as independent
 from jaxvis.evaluate.metrics.randomization import layer_order as layer_order
 from jaxvis.evaluate.metrics.randomization import randomized as randomized
+from jaxvis.evaluate.metrics.rise import deleted as deleted
+from jaxvis.evaluate.metrics.rise import deletion as deletion
+from jaxvis.evaluate.metrics.rise import insertion as insertion
 from jaxvis.evaluate.metrics.road import noisy_linear_imputation as noisy_linear_imputation
 from jaxvis.evaluate.metrics.road import road as road
 from jaxvis.evaluate.metrics.similarity import spearman as spearman

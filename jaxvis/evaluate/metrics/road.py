@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from jaxvis.evaluate.metrics.checks import check_maps
-from jaxvis.evaluate.metrics.perturbation import Curve, class_probability, ranks, targets_of
+from jaxvis.evaluate.metrics.removal import Curve, class_probability, ranks, targets_of
 from jaxvis.gradients.target import check_targets
 from jaxvis.types import AnyArray
 

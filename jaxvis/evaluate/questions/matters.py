@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxvis.evaluate.maps import by_name, explained
+from jaxvis.evaluate.metrics.average_drop import drop_and_increase
 from jaxvis.evaluate.metrics.fidelity import (
     RADIUS,
     logit_changes,
@@ -15,7 +16,7 @@ from jaxvis.evaluate.metrics.fidelity import (
     unexplained,
     uniform_offsets,
 )
-from jaxvis.evaluate.metrics.perturbation import deleted, deletion, drop_and_increase, insertion
+from jaxvis.evaluate.metrics.rise import deleted, deletion, insertion
 from jaxvis.evaluate.metrics.road import NOISE, road
 from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.evaluate.subjects import Subjects

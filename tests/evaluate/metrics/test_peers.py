@@ -25,7 +25,7 @@ from jaxvis.evaluate import (
     spearman,
     ssim,
 )
-from jaxvis.evaluate.metrics.perturbation import rise_kernel
+from jaxvis.evaluate.metrics.rise import rise_kernel
 from jaxvis.evaluate.metrics.road import road
 
 RECORDED = Path(__file__).parents[2] / "recorded" / "evaluate.npz"

@@ -7,15 +7,9 @@ import pytest
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from jaxvis.evaluate.metrics.perturbation import (
-    blur,
-    deleted,
-    deletion,
-    drop_and_increase,
-    insertion,
-    ranks,
-    rise_kernel,
-)
+from jaxvis.evaluate.metrics.average_drop import drop_and_increase
+from jaxvis.evaluate.metrics.removal import ranks
+from jaxvis.evaluate.metrics.rise import blur, deleted, deletion, insertion, rise_kernel
 from jaxvis.evaluate.metrics.road import noisy_linear_imputation, road
 
 N, HEIGHT, WIDTH, CLASSES = 3, 12, 10, 4

@@ -1,23 +1,28 @@
 """Does a map mark what matters to the network? Take pixels away, or bring them back, and look.
 
-- Deletion and insertion: Petsiuk, Das & Saenko, "RISE" (arXiv 1806.07421, 2018), section 4.2.
-- Average drop and increase: Chattopadhay et al., "Grad-CAM++" (arXiv 1710.11063, 2017), 5.1.
-
-A model is any callable `model(x) -> logits`; the score is its softmax probability of a class.
+Deletion and insertion: Petsiuk, Das & Saenko, "RISE" (arXiv 1806.07421, 2018), section 4.2. A model
+is any callable `model(x) -> logits`; the score is its softmax probability of a class.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Float, Float32
 
 from jaxvis.evaluate.metrics.checks import check_maps
+from jaxvis.evaluate.metrics.removal import (
+    Curve,
+    class_probability,
+    probability_of,
+    ranks,
+    targets_of,
+)
 from jaxvis.gradients.compiled import Compiled
-from jaxvis.gradients.target import as_targets, check_inputs, check_logits, check_targets
+from jaxvis.gradients.target import check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
 
 STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
@@ -25,20 +30,6 @@ BLUR_SIZE, BLUR_SIGMA = 11, 5.0  # pixels; of the blurred image that insertion s
 
 Images = Float[AnyArray, "n height width 3"]
 Maps = Float[AnyArray, "n height width"]
-
-
-class Curve(NamedTuple):
-    """Probability of the class after every step, and the area under it, both per image."""
-
-    probability: Float32[np.ndarray, "n steps"]
-    area: Float32[np.ndarray, " n"]
-
-
-class Drop(NamedTuple):
-    """What is lost when the image is dimmed by its map, as a share; whether anything was gained."""
-
-    drop: Float32[np.ndarray, " n"]
-    increase: Bool[np.ndarray, " n"]
 
 
 def deletion(
@@ -95,22 +86,6 @@ def insertion(
     return _curve(model, blur(x), x, classes, maps, step)
 
 
-def drop_and_increase(model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps) -> Drop:
-    """Return max(0, p(x) - p(x L)) / p(x) and p(x L) > p(x), L the map scaled to [0, 1].
-
-    Their means over images are Grad-CAM++'s average drop (small is good) and increase in
-    confidence (large is good), here as shares, not per cent. x L dims the image towards the mean
-    colour of ImageNet where the map is low; of a map without a positive value nothing is left.
-    Arguments and errors are those of `deletion`.
-    """
-    x = jnp.asarray(x)
-    values = check_maps(maps, x)
-    targets = targets_of(classes, len(x))
-    drop, increase, logits = _drop(model, x, targets, jnp.asarray(values))
-    check_targets(targets, logits)
-    return Drop(np.asarray(drop), np.asarray(increase))
-
-
 def blur(x: Images) -> Float[Array, "n height width 3"]:
     """Return images blurred by `rise_kernel()`, with zeros around them, as RISE does."""
     return _blur(jnp.asarray(x), jnp.asarray(rise_kernel()))
@@ -128,24 +103,6 @@ def rise_kernel() -> Float32[np.ndarray, "11 11"]:
     mirrored = np.minimum(place, 2 * BLUR_SIZE - 1 - place)
     row = np.bincount(mirrored, weights / weights.sum(), minlength=BLUR_SIZE)
     return np.outer(row, row).astype(np.float32)
-
-
-def ranks(maps: Float[Array, "n height width"]) -> Int[Array, "n height width"]:
-    """Return every pixel's place by value, 0 the largest; ties in reading order."""
-    flat = maps.reshape(maps.shape[0], -1)
-    order = jnp.argsort(flat, axis=1, descending=True, stable=True)
-    places = jnp.broadcast_to(jnp.arange(flat.shape[1], dtype=jnp.int32), flat.shape)
-    rows = jnp.arange(flat.shape[0])[:, None]
-    return jnp.zeros_like(places).at[rows, order].set(places).reshape(maps.shape)
-
-
-def targets_of(classes: ArrayLike, n: int) -> Int[Array, " n"]:
-    """Return one class per image; raise ValueError for another number."""
-    targets = as_targets(classes, None)
-    if targets is None or targets.shape not in ((), (n,)):
-        found = None if targets is None else targets.shape
-        raise ValueError(f"classes have shape {found}; wanted one index, or one per image: ({n},)")
-    return jnp.broadcast_to(targets, (n,))
 
 
 def _curve(
@@ -172,17 +129,6 @@ def _curve(
 
 
 @Compiled
-def class_probability(
-    model: Any, x: Array, targets: Array
-) -> tuple[Float[Array, " n"], Float[Array, "n classes"]]:
-    """Return the softmax probability of one class per image, and the logits."""
-    check_inputs(x)
-    logits = model(x)
-    check_logits(logits, x.shape[0])
-    return _probability(logits, targets), logits
-
-
-@Compiled
 def _states(
     model: Any, first: Array, last: Array, target: Array, maps: Array, changed: Array
 ) -> tuple[Float[Array, " steps"], Float[Array, "steps classes"]]:
@@ -192,29 +138,7 @@ def _states(
     logits = model(states)
     check_logits(logits, states.shape[0])
     targets = jnp.broadcast_to(target, logits.shape[:1])
-    return _probability(logits, targets), logits
-
-
-@Compiled
-def _drop(
-    model: Any, x: Array, targets: Array, maps: Array
-) -> tuple[Float[Array, " n"], Bool[Array, " n"], Float[Array, "n classes"]]:
-    check_inputs(x)
-    low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (jnp.min, jnp.max))
-    span = high - low
-    scaled = jnp.where(span > 0, (maps - low) / jnp.where(span > 0, span, jnp.ones_like(span)), 0.0)
-    dimmed = x * scaled[..., None].astype(x.dtype)
-    logits = model(jnp.concatenate([x, dimmed]))
-    check_logits(logits, 2 * x.shape[0])
-    before, after = jnp.split(_probability(logits, jnp.concatenate([targets, targets])), 2)
-    drop = jnp.maximum(before - after, jnp.zeros_like(before)) / before
-    return drop, after > before, logits
-
-
-def _probability(logits: Array, targets: Array) -> Float[Array, " n"]:
-    """Softmax probability of one class per row."""
-    shares = jax.nn.softmax(logits.astype(jnp.float32), axis=1)
-    return jnp.take_along_axis(shares, targets[:, None], axis=1)[:, 0]
+    return probability_of(logits, targets), logits
 
 
 @jax.jit
