@@ -16,8 +16,8 @@ from jaxvis.evaluate.questions.matters import does_it_matter, does_it_matter_qui
 from jaxvis.evaluate.questions.question import Question, joined
 from jaxvis.evaluate.questions.where import where_is_it
 from jaxvis.evaluate.subjects import Subjects
-from jaxvis.methods.explain import Options
 from jaxvis.methods.maps import Maps
+from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 
 BATCH = 20  # images whose maps are held at once

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from jaxvis.gradients.compiled import Executable
 from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import Maps
-from jaxvis.methods.one_pass import Asked, Options, Rules, asked_for, one_pass, ready, run
+from jaxvis.methods.one_pass import one_pass, ready, run
+from jaxvis.methods.options import Asked, Options, Rules, asked_for
 from jaxvis.types import AnyArray
 
 
@@ -28,7 +29,7 @@ def explain(
             image is explained for the class that the model predicts. With classes (n, k), maps are
             (n, k, height, width), from one forward pass.
         options: `layer`, `rules`, `methods`, `score`, `signed` and `grid`: see
-            `jaxvis.methods.one_pass.Options`.
+            `jaxvis.methods.options.Options`.
 
     Raises:
         TypeError, ValueError: as `grad_cam`; also for an option that there is not, and when

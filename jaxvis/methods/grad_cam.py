@@ -14,7 +14,8 @@ from jaxtyping import Array, Float
 from jaxvis.gradients.relu import VANILLA, Relu, Rule
 from jaxvis.gradients.target import Score
 from jaxvis.methods.method import Method, Pass
-from jaxvis.methods.one_pass import Layer, one_map
+from jaxvis.methods.one_pass import one_map
+from jaxvis.methods.options import Layer
 from jaxvis.types import AnyArray
 
 

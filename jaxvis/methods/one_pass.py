@@ -10,10 +10,10 @@ On a CPU the images of a network that says so (`images_are_independent`) go thro
 small groups (`gradients.groups`): the same work in a better order.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,6 @@ from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
 from jaxvis.gradients.groups import group_size, vjp_in_groups
 from jaxvis.gradients.relu import (
-    RULES,
     Calls,
     NotedRelu,
     Relu,
@@ -34,7 +33,6 @@ from jaxvis.gradients.relu import (
     relu_under,
 )
 from jaxvis.gradients.target import (
-    Score,
     as_inputs,
     as_targets,
     check_inputs,
@@ -44,43 +42,7 @@ from jaxvis.gradients.target import (
     several,
 )
 from jaxvis.methods.method import Method, Pass
-
-Layer = str | int
-Rules = Mapping[str, Rule | Relu]
-
-
-class Options(TypedDict, total=False):
-    """What may be asked of a model, whichever way it is called; all keyword-only.
-
-    Attributes:
-        layer: where layer-sized maps are taken: a name or number that the model's `cut` knows, or
-            a sequence of these; default "block5_conv3". With a sequence each such map is a dict by
-            layer.
-        rules: ReLU rules by name, each a `Rule` or a ReLU function of your own, or a sequence of
-            names in `RULES`; default all three. Another `Rule` under a name does not recompile.
-        methods: names in `METHODS`, or `Method`s of your own; default the lab's two.
-        score: instead of classes, a function from logits (n, classes) to scores (n,).
-        signed: keep the signs that a method takes away at its end, as |.| or max(., 0).
-        grid: (height, width) of the layer's tokens, for a transformer: see `gradients.cut.as_maps`.
-    """
-
-    layer: Layer | Sequence[Layer]
-    rules: Rules | Sequence[str]
-    methods: Sequence[str | Method]
-    score: Score | None
-    signed: bool
-    grid: tuple[int, int] | None
-
-
-class Asked(NamedTuple):
-    """Options, checked, as the compiled call has them: all but the rules' gates is static."""
-
-    layers: tuple[Layer, ...]
-    by_layer: bool  # whether layer-sized maps are dicts, since a sequence of layers was given
-    methods: tuple[Method, ...]
-    score: Score | None
-    signed: bool
-    grid: tuple[int, int] | None
+from jaxvis.methods.options import Asked, Layer, Rules, asked_for
 
 
 @jax.tree_util.register_static
@@ -89,68 +51,6 @@ class Called:
     """Whether the model called the ReLU; a static result, kept with the compiled code."""
 
     relu: bool
-
-
-def asked_for(
-    known: Mapping[str, Method],
-    *,
-    layer: Layer | Sequence[Layer] = "block5_conv3",
-    rules: Rules | Sequence[str] = RULES,
-    methods: Sequence[str | Method],
-    score: Score | None = None,
-    signed: bool = False,
-    grid: tuple[int, int] | None = None,
-) -> tuple[Asked, Rules]:
-    """Return `Options` checked, defaults filled in, methods looked up in `known`, and the rules.
-
-    Raises:
-        TypeError: an option of another name or type.
-        ValueError: no rules, methods or layers, or unknown ones.
-    """
-    by_layer = not isinstance(layer, str | int)
-    layers = (layer,) if isinstance(layer, str | int) else tuple(layer)
-    for one in layers:
-        if isinstance(one, bool) or not isinstance(one, str | int):
-            raise TypeError(f"layer is {layer!r}; wanted a name, a number, or a sequence of these")
-    if not layers or len(set(layers)) < len(layers):
-        raise ValueError(f"layer is {layer!r}; wanted at least one layer, each once")
-    found = tuple(
-        one if isinstance(one, Method) else _known(one, known) for one in _listed(methods)
-    )
-    if len({method.name for method in found}) < len(found):
-        raise ValueError(f"methods has a name twice: {', '.join(m.name for m in found)}")
-    if grid is not None and (
-        len(grid) != 2 or not all(isinstance(side, int) and side > 0 for side in grid)
-    ):
-        raise ValueError(f"grid is {grid!r}; wanted (height, width), two numbers of tokens")
-    return Asked(layers, by_layer, found, score, bool(signed), grid), _rules(rules)
-
-
-def _known(name: Any, known: Mapping[str, Method]) -> Method:
-    if name not in known:
-        raise ValueError(f"methods has {name!r}; wanted some of {', '.join(known)}, or a Method")
-    return known[name]
-
-
-def _listed(methods: Sequence[str | Method]) -> Sequence[str | Method]:
-    if isinstance(methods, str | Method):
-        raise TypeError(f"methods is {methods!r}; wanted a sequence, such as ['grad_cam']")
-    if not methods:
-        raise ValueError("methods is empty; wanted at least one, such as 'saliency'")
-    return methods
-
-
-def _rules(rules: Rules | Sequence[str]) -> Rules:
-    if isinstance(rules, str | Rule):
-        raise TypeError(f"rules is {rules!r}; wanted rules by name, or a sequence: ['guided']")
-    if not isinstance(rules, Mapping):
-        unknown = [name for name in rules if name not in RULES]
-        if unknown:
-            raise ValueError(f"rules has {unknown[0]!r}; wanted some of {', '.join(RULES)}")
-        rules = {name: RULES[name] for name in rules}
-    if not rules:
-        raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
-    return rules
 
 
 class Ready(NamedTuple):

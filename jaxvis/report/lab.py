@@ -15,7 +15,7 @@ from jaxvis.evaluate.subjects import Subjects, masks_of
 from jaxvis.evaluate.tables import data
 from jaxvis.gradients.cut import cut
 from jaxvis.methods.catalogue import METHODS
-from jaxvis.methods.explain import Options as Asked
+from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render

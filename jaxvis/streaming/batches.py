@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.gradients.target import as_inputs
-from jaxvis.methods.explain import Options, compile_explain
+from jaxvis.methods.explain import compile_explain
 from jaxvis.methods.maps import Maps
+from jaxvis.methods.options import Options
 from jaxvis.types import AnyArray
 
 LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is

@@ -21,7 +21,7 @@ from jaxvis.evaluate.metrics.randomization import (
 from jaxvis.evaluate.metrics.similarity import spearman, ssim
 from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.evaluate.subjects import Subjects
-from jaxvis.methods.explain import Options
+from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 
 TITLE = "Does it depend on the network?"

@@ -20,7 +20,7 @@ from jaxvis.evaluate.metrics.rise import deleted, deletion, insertion
 from jaxvis.evaluate.metrics.road import NOISE, road
 from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.evaluate.subjects import Subjects
-from jaxvis.methods.explain import Options
+from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network, grey_level
 
 TITLE = "Does it matter to the network?"
