@@ -25,7 +25,6 @@ import jax
 import jax.numpy as jnp
 
 import jaxvis as jv
-from jaxvis.methods.one_pass import planned_bytes
 from jaxvis.models.layers import layer_shapes
 
 WORK = ("saliency", "grad_cam", "explain")
@@ -93,7 +92,8 @@ def measure(model: jv.VGG16, work: str, batch: int, repeats: int) -> dict[str, A
         jax.block_until_ready(function(model, x, target))
         first = time.perf_counter() - start
         taken = seconds_of(lambda: function(model, x, target), repeats)
-        planned = planned_bytes(model, x, target) / 1e6 if work == "explain" else None
+        run = jv.compile_explain(model, x, target) if work == "explain" else None
+        planned = None if run is None else run.planned_bytes / 1e6
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

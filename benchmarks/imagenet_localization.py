@@ -33,7 +33,7 @@ from tqdm import tqdm
 import jaxvis as jv
 from jaxvis.evaluate.metrics.components import above, bounding_boxes, largest_component
 from jaxvis.gradients.groups import group_size, vjp_in_groups
-from jaxvis.methods.grad_cam import class_activation_map
+from jaxvis.methods.grad_cam import class_activation_map, positive
 from jaxvis.methods.saliency import largest_over_channels
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.render import interpolation
@@ -55,7 +55,8 @@ def localise(model: jv.VGG16, squeezed: jax.Array, centre: jax.Array) -> Found:
     def explain(index: jax.Array) -> tuple[jax.Array, jax.Array]:
         (gradient,) = pull_to_cut(jax.nn.one_hot(index, logits.shape[1], dtype=logits.dtype))
         (at_input,) = pull_to_input(gradient)
-        return class_activation_map(at_cut, gradient), largest_over_channels(at_input)
+        cam = positive(class_activation_map(at_cut, gradient))
+        return cam, jnp.abs(largest_over_channels(at_input))
 
     # vmap leaves the forward pass as it is. lax.map would save memory, but a CPU convolves four
     # times as slowly inside a loop.

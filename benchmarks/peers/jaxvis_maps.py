@@ -51,15 +51,12 @@ def compilation(state: tuple) -> dict[str, float]:
     """Seconds to trace and compile `explain`, and the temporary memory it plans."""
     import jax
 
-    from jaxvis.methods.one_pass import planned_bytes
-
     jv, model, x = state
     jax.clear_caches()
     start = time.perf_counter()
-    jv.compile_explain(model, x, worker.CLASS)
+    run = jv.compile_explain(model, x, worker.CLASS)
     seconds = time.perf_counter() - start
-    planned = planned_bytes(model, x, worker.CLASS)
-    return {"compile_seconds": seconds, "temporary_mb": planned / 1e6}
+    return {"compile_seconds": seconds, "temporary_mb": run.planned_bytes / 1e6}
 
 
 matrices: list = []

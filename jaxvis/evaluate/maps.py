@@ -14,9 +14,9 @@ from jaxtyping import Float32
 from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.subjects import Subjects
 from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.explain import explain
 from jaxvis.methods.maps import MapName, Maps
 from jaxvis.methods.method import Method
-from jaxvis.methods.explain import explain
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.render import upsample

@@ -30,7 +30,7 @@ BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "boxstyle": "ro
 REMARK = {"ha": "center", "va": "center", "fontsize": HEADING + 1, "bbox": BOX}
 
 Images = UInt8[Any, "n height width 3"]
-Maps = Float[Any, "n h w"]
+RawMaps = Float[Any, "n h w"]
 Titles = Sequence[str] | None
 
 
@@ -54,7 +54,7 @@ def figure_images(images: Images, titles: Titles = None, *, title: str | None = 
 
 
 def figure_saliency(
-    images: Images, maps: Maps, titles: Titles, *, title: str | None, colormap: str = "jet"
+    images: Images, maps: RawMaps, titles: Titles, *, title: str | None, colormap: str = "jet"
 ) -> "Figure":
     """Return the figure of the images and, under each, its map scaled by its own range.
 
@@ -69,7 +69,7 @@ def figure_saliency(
 
 def figure_grad_cam(
     images: Images,
-    cams: Maps,
+    cams: RawMaps,
     titles: Titles,
     *,
     title: str | None,
@@ -96,7 +96,7 @@ class MapRow(NamedTuple):
     """
 
     label: str
-    maps: Maps
+    maps: RawMaps
     laid_over: bool
 
 

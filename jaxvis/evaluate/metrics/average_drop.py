@@ -19,7 +19,7 @@ from jaxvis.gradients.target import check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
 
 Images = Float[AnyArray, "n height width 3"]
-Maps = Float[AnyArray, "n height width"]
+RawMaps = Float[AnyArray, "n height width"]
 
 
 class Drop(NamedTuple):
@@ -29,7 +29,9 @@ class Drop(NamedTuple):
     increase: Bool[np.ndarray, " n"]
 
 
-def drop_and_increase(model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps) -> Drop:
+def drop_and_increase(
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps
+) -> Drop:
     """Return max(0, p(x) - p(x L)) / p(x) and p(x L) > p(x), L the map scaled to [0, 1].
 
     Their means over images are Grad-CAM++'s average drop (small is good) and increase in

@@ -19,11 +19,11 @@ from jaxvis.evaluate.metrics.components import above, largest_component
 from jaxvis.pictures.checks import finite_maps
 from jaxvis.types import AnyArray
 
-Maps = Float[AnyArray, "n height width"]
+RawMaps = Float[AnyArray, "n height width"]
 Masks = Bool[AnyArray, "n height width"]
 
 
-def pointing_game(maps: Maps, masks: Masks, *, tolerance: float = 15) -> Bool[Array, " n"]:
+def pointing_game(maps: RawMaps, masks: Masks, *, tolerance: float = 15) -> Bool[Array, " n"]:
     """Return whether the map's maximum lies within `tolerance` pixels of the mask.
 
     That is min over mask pixels p of |p - argmax(map)| <= tolerance, Euclidean. Of equal maxima the
@@ -38,7 +38,7 @@ def pointing_game(maps: Maps, masks: Masks, *, tolerance: float = 15) -> Bool[Ar
     return _pointing(*_checked(maps, masks), jnp.float32(tolerance))
 
 
-def energy_inside(maps: Maps, masks: Masks) -> Float[Array, " n"]:
+def energy_inside(maps: RawMaps, masks: Masks) -> Float[Array, " n"]:
     """Return the share of the map that lies inside the mask, sum(map * mask) / sum(map).
 
     From 0 to 1; 0 for a map without a positive value. A map of equal values has the mask's share of
@@ -47,7 +47,7 @@ def energy_inside(maps: Maps, masks: Masks) -> Float[Array, " n"]:
     return _energy(*_checked(maps, masks))
 
 
-def component_iou(maps: Maps, masks: Masks, *, threshold: float = 0.15) -> Float[Array, " n"]:
+def component_iou(maps: RawMaps, masks: Masks, *, threshold: float = 0.15) -> Float[Array, " n"]:
     """Return |C and mask| / |C or mask|, C the largest component of map >= threshold * max(map).
 
     From 0 to 1; 0 for a map without a positive value. C is that of `largest_component`.
@@ -59,7 +59,7 @@ def component_iou(maps: Maps, masks: Masks, *, threshold: float = 0.15) -> Float
     return _iou(largest_component(above(values, threshold)), masks)
 
 
-def precision_recall_area(maps: Maps, masks: Masks) -> Float[Array, " n"]:
+def precision_recall_area(maps: RawMaps, masks: Masks) -> Float[Array, " n"]:
     """Return the area under precision and recall of the pixels as the map ranks them.
 
     This is average precision, sum over values v of (R(v) - R(next larger v)) P(v), where P and R
@@ -71,7 +71,7 @@ def precision_recall_area(maps: Maps, masks: Masks) -> Float[Array, " n"]:
     return _average_precision(*_checked(maps, masks))
 
 
-def _checked(maps: Maps, masks: Masks) -> tuple[Array, Array]:
+def _checked(maps: RawMaps, masks: Masks) -> tuple[Array, Array]:
     """Return maps in float32, at least 0, and masks; values that are traced cannot be checked."""
     traced = [isinstance(array, jax.core.Tracer) for array in (maps, masks)]
     if not traced[0]:

@@ -29,11 +29,11 @@ STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
 BLUR_SIZE, BLUR_SIGMA = 11, 5.0  # pixels; of the blurred image that insertion starts from
 
 Images = Float[AnyArray, "n height width 3"]
-Maps = Float[AnyArray, "n height width"]
+RawMaps = Float[AnyArray, "n height width"]
 
 
 def deletion(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, step: int = STEP
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, step: int = STEP
 ) -> Curve:
     """Return the probability while the pixels of the largest values become 0, `step` at a time.
 
@@ -55,7 +55,7 @@ def deletion(
 
 
 def deleted(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, share: float = 0.2
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, share: float = 0.2
 ) -> Float32[np.ndarray, " n"]:
     """Return one point of the curve of `deletion`: the probability when a share of the pixels is 0.
 
@@ -75,7 +75,7 @@ def deleted(
 
 
 def insertion(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: Maps, *, step: int = STEP
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, step: int = STEP
 ) -> Curve:
     """Return the probability while the pixels of the largest values return to a blurred image.
 
@@ -106,7 +106,12 @@ def rise_kernel() -> Float32[np.ndarray, "11 11"]:
 
 
 def _curve(
-    model: Callable[..., Any], first: Array, last: Array, classes: ArrayLike, maps: Maps, step: int
+    model: Callable[..., Any],
+    first: Array,
+    last: Array,
+    classes: ArrayLike,
+    maps: RawMaps,
+    step: int,
 ) -> Curve:
     values = check_maps(maps, first)
     if step < 1:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int32
 
 from jaxvis.types import AnyArray
 
-Maps = Float[Array, "n height width"]
+RawMaps = Float[Array, "n height width"]
 
 WINDOW = 7  # pixels: side of the square in which SSIM compares
 C1, C2 = 0.01**2, 0.03**2  # of SSIM, for values in [0, 1]
@@ -67,7 +67,7 @@ def ssim(
     return _ssim(a, b)
 
 
-def _checked(a: Any, b: Any) -> tuple[Maps, Maps]:
+def _checked(a: Any, b: Any) -> tuple[RawMaps, RawMaps]:
     if np.ndim(a) != 3 or np.shape(a) != np.shape(b) or np.size(a) == 0:
         raise ValueError(
             f"maps have shapes {np.shape(a)} and {np.shape(b)}; wanted one shape (n, height, "
@@ -77,7 +77,7 @@ def _checked(a: Any, b: Any) -> tuple[Maps, Maps]:
 
 
 @jax.jit
-def _spearman(a: Maps, b: Maps) -> Float[Array, " n"]:
+def _spearman(a: RawMaps, b: RawMaps) -> Float[Array, " n"]:
     x, y = _centred_ranks(a), _centred_ranks(b)
 
     def mean(values: Float[Array, "n pixels"]) -> Float[Array, " n"]:
@@ -88,7 +88,7 @@ def _spearman(a: Maps, b: Maps) -> Float[Array, " n"]:
     return jnp.where(unknown, jnp.nan, jnp.clip(found, -1, 1))
 
 
-def _centred_ranks(maps: Maps) -> Float[Array, "n pixels"]:
+def _centred_ranks(maps: RawMaps) -> Float[Array, "n pixels"]:
     """Ranks less their mean, as a share of the pixels: in [-1/2, 1/2], equal for equal values."""
     keys = _integer_keys(maps).reshape(len(maps), -1)
     pixels = keys.shape[1]
@@ -110,7 +110,7 @@ def _integer_keys(values: Float[Array, "..."]) -> Int32[Array, "..."]:
 
 
 @jax.jit
-def _ssim(a: Maps, b: Maps) -> Float[Array, " n"]:
+def _ssim(a: RawMaps, b: RawMaps) -> Float[Array, " n"]:
     a, b = _scaled(a), _scaled(b)
     mean_a, mean_b = _window_means(a), _window_means(b)
     sample = WINDOW**2 / (WINDOW**2 - 1)
@@ -120,13 +120,13 @@ def _ssim(a: Maps, b: Maps) -> Float[Array, " n"]:
     return jnp.mean(alike / ((mean_a**2 + mean_b**2 + C1) * (variances + C2)), axis=(1, 2))
 
 
-def _scaled(maps: Maps) -> Maps:
+def _scaled(maps: RawMaps) -> RawMaps:
     low = jnp.min(maps, axis=(1, 2), keepdims=True)
     extent = jnp.max(maps, axis=(1, 2), keepdims=True) - low
     return (maps - low) / jnp.where(extent > 0, extent, jnp.ones_like(extent))
 
 
-def _window_means(maps: Maps) -> Maps:
+def _window_means(maps: RawMaps) -> RawMaps:
     """Means of the windows that lie within the map.
 
     By columns and then by rows, and not as sums of shifted maps, which XLA would compute anew for

@@ -44,13 +44,13 @@ DELETED = Metric("deleted 20 %", "low", "probability of the class when the fifth
                  "that is marked most is gone (a point of RISE's deletion)")  # fmt: skip
 QUICK = (DELETED,)
 
-Maps = Mapping[str, Float32[np.ndarray, "n height width"]]
+MapsByName = Mapping[str, Float32[np.ndarray, "n height width"]]
 
 
 def does_it_matter(
     network: Network | Any,
     subjects: Subjects,
-    maps: Maps,
+    maps: MapsByName,
     *,
     step: Callable[[], None] = lambda: None,
     **options: Unpack[Options],
@@ -88,7 +88,9 @@ def does_it_matter(
     return Question("matters", TITLE, METRICS, values)
 
 
-def does_it_matter_quickly(network: Network | Any, subjects: Subjects, maps: Maps) -> Question:
+def does_it_matter_quickly(
+    network: Network | Any, subjects: Subjects, maps: MapsByName
+) -> Question:
     """Measure what takes one forward pass per map."""
     network = as_network(network)
     model, x = network.forward, network.preprocess(subjects.images)
