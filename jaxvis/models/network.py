@@ -61,6 +61,11 @@ class Network(NamedTuple):
         return self.labels[index] if self.labels else f"class {index}"
 
     @property
+    def layer_name(self) -> str:
+        """The layer as a caption names it: by its name, or as "convolution -1"."""
+        return self.layer if isinstance(self.layer, str) else f"convolution {self.layer}"
+
+    @property
     def forward(self) -> Callable[[Any], Any]:
         """The network as one function from its input to logits, also where the model is a pair."""
         if is_pair(self.model):

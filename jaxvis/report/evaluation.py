@@ -88,7 +88,7 @@ def write_evaluation(
         }  # fmt: skip
         drawn = "drawn scenes that training never saw" if options.images is None else "files"
         made = [
-            f"Network: `{options.network}`; layer {network.layer}; {drawn}.",
+            f"Network: `{options.network}`; layer {network.layer_name}; {drawn}.",
             f"Device: {about['device']}.",
             f"Time: {seconds:.0f} s.",
             "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",

@@ -138,7 +138,7 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
         method = METHODS[name]
         if method.at == "layer":
             figure = figures.figure_grad_cam(
-                images, maps, titles, title=f"{method.title} of {result.network.layer}, {rule}",
+                images, maps, titles, title=f"{method.title} of {result.network.layer_name}, {rule}",
                 alpha=options.alpha, colormap=options.colormap,
             )  # fmt: skip
         else:

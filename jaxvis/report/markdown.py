@@ -49,7 +49,7 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
 def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:
     """The section of a method: what it is, and a figure for every rule."""
     if method.at == "layer":
-        parts = [f"## {capitalised(method.title)} of {result.network.layer}"]
+        parts = [f"## {capitalised(method.title)} of {result.network.layer_name}"]
         parts.append(f"{method.about} {method.paper}. Maps are enlarged and laid over the image.")
         rules = RULES_AT_LAYER
     else:

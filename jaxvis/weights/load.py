@@ -91,7 +91,7 @@ def _made_by(text: str) -> Network:
     if isinstance(made, Network | VGG16):
         return as_network(made)
     raise NetworkError(
-        f"{text}: it returned a {type(made).__name__}; wanted a Network: "
+        f"{text}: it returned something of type {type(made).__name__}; wanted a Network: "
         "jv.describe(model, size=..., preprocess=...)"
     )
 
