@@ -137,10 +137,7 @@ def _differentiated(
     wants_layer = any(method.at == "layer" for method in asked.methods)
     if not wants_layer and not is_pair(model):
         logits, pull_to_input = jax.vjp(partial(model, relu=relu), x)
-        return logits, lambda g: [
-            _map(method, Pass(x, pull_to_input(g)[0], None, None), asked)
-            for method in asked.methods
-        ]
+        return logits, lambda g: _maps(asked, Pass(x, pull_to_input(g)[0], None, None), [])
     halves: list[tuple[Layer, Any, Callable]] = []
     for layer in asked.layers:
         body, head = cut(model, layer)
@@ -148,34 +145,32 @@ def _differentiated(
             at_cut, pull_to_input = _vjp(partial(body, relu=relu), x, group)
         else:
             at_cut = body(x, relu=relu)
-        activation = as_maps(activation_of(at_cut), layer, asked.grid) if wants_layer else None
         logits, pull_to_cut = jax.vjp(partial(head, relu=relu), at_cut)
-        halves.append((layer, activation, pull_to_cut))
+        halves.append((layer, activation_of(at_cut), pull_to_cut))
 
     def explain_with(cotangent: Array) -> list:
-        passes: list[Pass] = []
-        for layer, activation, pull_to_cut in halves:
-            (at_cut,) = pull_to_cut(cotangent)
-            if wants_input and not passes:
-                (at_input,) = pull_to_input(at_cut)
-                input_pass = Pass(x, at_input, None, None)
-            gradient = as_maps(activation_of(at_cut), layer, asked.grid) if wants_layer else None
-            passes.append(Pass(x, None, activation, gradient))
-        maps: list = []
-        for method in asked.methods:
-            if method.at == "input":
-                maps.append(_map(method, input_pass, asked))
-                continue
-            by_layer = [_map(method, one, asked) for one in passes]
-            maps.append(by_layer if asked.by_layer else by_layer[0])
-        return maps
+        gradients = [pull_to_cut(cotangent)[0] for _, _, pull_to_cut in halves]
+        at_input = pull_to_input(gradients[0])[0] if wants_input else None
+        by_layer = []
+        for (layer, activation, _), gradient in zip(halves, gradients, strict=True):
+            if wants_layer:
+                pair = activation, activation_of(gradient)
+                by_layer.append(Pass(x, None, *(as_maps(a, layer, asked.grid) for a in pair)))
+        return _maps(asked, Pass(x, at_input, None, None), by_layer)
 
     return logits, explain_with
 
 
-def _map(method: Method, given: Pass, asked: Asked) -> Any:
-    signed = method.function(given)
-    return signed if asked.signed else jax.tree.map(method.shown, signed)
+def _maps(asked: Asked, at_input: Pass, by_layer: list[Pass]) -> list:
+    """Return the map of every method, as a list by layer where a sequence of layers was given."""
+    maps: list = []
+    for method in asked.methods:
+        passes = [at_input] if method.at == "input" else by_layer
+        found = [method.function(given) for given in passes]
+        if not asked.signed:
+            found = [jax.tree.map(method.shown, one) for one in found]
+        maps.append(found if method.at == "layer" and asked.by_layer else found[0])
+    return maps
 
 
 def _vjp(function: Callable[[Any], Any], x: Any, group: int | None) -> tuple[Any, Callable]:

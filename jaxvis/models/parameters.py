@@ -34,8 +34,8 @@ def parameters(model: Any) -> list[Parameter]:
         found.append(Parameter("/".join(above) or name, name, place, leaf))
     if not found:
         raise ValueError(
-            "the model holds no weights: it is a function that closes over them, or no pytree; wanted "
-            "a module of Flax or Equinox, or jax.tree_util.Partial(f, weights)"
+            "the model holds no weights: it is a function that closes over them, or no pytree; "
+            "wanted a module of Flax or Equinox, or jax.tree_util.Partial(f, weights)"
         )
     return found
 

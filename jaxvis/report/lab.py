@@ -137,8 +137,9 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     for (name, rule), maps in result.maps.items():
         method = METHODS[name]
         if method.at == "layer":
+            of = result.network.layer_name
             figure = figures.figure_grad_cam(
-                images, maps, titles, title=f"{method.title} of {result.network.layer_name}, {rule}",
+                images, maps, titles, title=f"{method.title} of {of}, {rule}",
                 alpha=options.alpha, colormap=options.colormap,
             )  # fmt: skip
         else:

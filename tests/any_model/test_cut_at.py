@@ -11,7 +11,7 @@ import jaxvis as jv
 from jaxvis.any_model.cut_at import AtCut, cut_at
 from jaxvis.any_model.expose import expose_relu
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.one_pass import _explain
+from jaxvis.methods.one_pass import one_pass
 
 
 def through(halves, x, relu):
@@ -188,13 +188,13 @@ def test_explain_and_grad_cam_of_any_model(name):
 def test_explain_compiles_once():
     f, _, x = skipping()
     first = jv.explain(expose_relu(f), x, 1, layer="block")
-    compiled = _explain._run._cache_size()
+    compiled = one_pass._run._cache_size()
     jv.explain(expose_relu(f), x, 2, layer="block")
-    assert _explain._run._cache_size() == compiled
+    assert one_pass._run._cache_size() == compiled
     jv.explain(cut_at(f, "block"), x, 1)
-    compiled = _explain._run._cache_size()
+    compiled = one_pass._run._cache_size()
     again = jv.explain(cut_at(f, "block"), x, 1)
-    assert _explain._run._cache_size() == compiled
+    assert one_pass._run._cache_size() == compiled
     np.testing.assert_allclose(again.logits, first.logits, rtol=1e-6)
 
 

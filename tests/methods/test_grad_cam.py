@@ -32,10 +32,8 @@ def test_double_precision(name, x64):
 
 def test_a_pair_is_a_model_that_is_cut(narrow, pixels):
     pair = narrow.cut("block5_conv3")
-    np.testing.assert_array_equal(
-        jv.grad_cam(pair, pixels, 3, rule=jv.GUIDED),
-        jv.grad_cam(narrow, pixels, 3, rule=jv.GUIDED),
-    )
+    wanted = jv.grad_cam(narrow, pixels, 3, rule=jv.GUIDED)
+    assert relative_error(jv.grad_cam(pair, pixels, 3, rule=jv.GUIDED), wanted) < 1e-6
 
 
 def test_a_linear_head_by_hand(rng):

@@ -8,7 +8,9 @@ from jax.extend import core
 
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.one_pass import _arguments, _explain
+from jaxvis.methods.catalogue import LAB, METHODS
+from jaxvis.methods.one_pass import one_pass, ready
+from jaxvis.methods.options import asked_for
 from jaxvis.models import reference
 from jaxvis.models.pooling import max_pool
 
@@ -50,8 +52,8 @@ def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(
     narrow, pixels, group, wanted
 ):
     """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
-    *arguments, _, signed = _arguments(narrow, pixels, 3, "block5_conv3", RULES, None)
-    jaxpr = jax.make_jaxpr(lambda: _explain(*arguments, group, signed))()
+    *arguments, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments
+    jaxpr = jax.make_jaxpr(lambda: one_pass(*arguments, group))()
     batches = Counter(
         equation.invars[0].aval.shape[0]
         for equation in equations(jaxpr.jaxpr)
@@ -123,9 +125,9 @@ def test_other_layers_rules_and_pairs(narrow, pixels):
 
 def test_one_compilation_for_all_rules_and_classes(narrow, pixels):
     jv.explain(narrow, pixels, 3)
-    before = _explain._run._cache_size()
+    before = one_pass._run._cache_size()
     jv.explain(narrow, pixels, 5, rules={"a": jv.GUIDED, "b": jv.GUIDED, "c": jv.Rule(True, False)})
-    assert _explain._run._cache_size() == before
+    assert one_pass._run._cache_size() == before
 
 
 def test_compiled_ahead_of_time(narrow, pixels, classes):

@@ -6,7 +6,7 @@ from conftest import relative_error
 
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.saliency import _input_gradient
+from jaxvis.methods.one_pass import one_pass
 from jaxvis.models import reference
 
 
@@ -93,11 +93,11 @@ def test_jit_and_vmap_of_the_caller(small):
 
 def test_new_rules_classes_weights_and_images_do_not_recompile(narrow, pixels):
     jv.saliency(narrow, pixels, 3)
-    before = _input_gradient._run._cache_size()
+    before = one_pass._run._cache_size()
     maps = [jv.saliency(narrow, pixels + 1, c, rule=r) for c in (0, 5) for r in RULES.values()]
     other = jv.VGG16(width=1 / 16, classes=7, size=64)
     maps.append(jv.saliency(other, pixels, 3))
-    assert _input_gradient._run._cache_size() == before
+    assert one_pass._run._cache_size() == before
     assert len({np.asarray(m).tobytes() for m in maps}) == len(maps)
 
 
@@ -120,7 +120,7 @@ def test_inputs_are_not_modified(narrow, pixels):
         ((3,), {}, ValueError, "classes are 3; wanted indices from 0 to 2, since .* 3 classes"),
         ((-1,), {}, ValueError, "classes are -1; wanted"),
         (([0, 7],), {}, ValueError, r"classes are \[0, 7\]; wanted"),
-        (([0, 1, 2],), {}, ValueError, r"shape \(3,\); wanted one index, or one per image: \(2,\)"),
+        (([0, 1, 2],), {}, ValueError, r"shape \(3,\); wanted one index, one per image: \(2,\)"),
         (("goose",), {}, TypeError, r"'goose'; wanted indices: model.class_index\(name\)"),
         ((1.0,), {}, TypeError, "dtype float32; wanted integers"),
         ((0,), {"score": jnp.sum}, ValueError, "both classes and score= are given"),

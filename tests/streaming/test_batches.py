@@ -4,7 +4,6 @@ import pytest
 
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.one_pass import _arguments, _explain
 from jaxvis.streaming.batches import explain_batches, fitting_batch
 
 
@@ -31,8 +30,7 @@ def test_the_batch_fits_and_half_as_many_images_again_would_not(narrow, rng, mem
     assert 1 < size < 16
 
     def planned(count):
-        arguments = _arguments(narrow, x[:count], None, "block5_conv3", RULES, None)
-        return _explain.compile(*arguments).temporary_bytes
+        return jv.compile_explain(narrow, x[:count]).planned_bytes
 
     assert planned(size) <= memory
     assert planned(-(-3 * size // 2)) > memory
