@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxvis.evaluate.subjects import Subjects
 from jaxvis.models.vgg16 import VGG16
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -84,3 +85,19 @@ def relative_error(found: object, wanted: object) -> float:
     assert found.shape == wanted.shape
     assert np.abs(wanted).max() > 0
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+# The maps that an evaluation compares unless others are asked for, by the names it gives them.
+SIX = (
+    "saliency vanilla", "saliency rectified", "saliency guided",
+    "Grad-CAM vanilla", "Grad-CAM rectified", "Grad-CAM guided",
+)  # fmt: skip
+
+
+@pytest.fixture
+def subjects(rng: np.random.Generator) -> Subjects:
+    """Three images for `narrow`, each with a class and a mask."""
+    images = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    masks = np.zeros((3, 64, 64), bool)
+    masks[:, 10:30, 20:50] = True
+    return Subjects(["a", "b", "c"], images, np.array([1, 4, 0]), masks, [7, 8, 9])

@@ -6,13 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
+from conftest import SIX
 from PIL import Image
 from test_report_command import jaxvis, place  # noqa: F401 - a fixture
 
 import jaxvis as jv
 from jaxvis import evaluate as ev
 from jaxvis.demo.scenes import GEESE, HELD_OUT_SEEDS
-from jaxvis.evaluate.maps import SIX
 from jaxvis.evaluate.metrics.baselines import BASELINES
 
 BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.jpg": (20, 0, 50, 20)}  # of 50 x 40 pixels
@@ -30,7 +30,7 @@ def boxes(place):  # noqa: F811
 
 def test_files_and_boxes(place, boxes):  # noqa: F811
     done = jaxvis(
-        place, "evaluate", "--images", "pictures", "--boxes", boxes, "--weights", "tiny.h5",
+        place, "evaluate", "--images", "pictures", "--boxes", boxes, "--network", "tiny.h5",
         "--class", "goose", "--out", "e", "--json",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -61,7 +61,7 @@ def test_files_and_boxes(place, boxes):  # noqa: F811
 
 
 def test_page_and_text_hold_the_same_tables(place):  # noqa: F811
-    done = jaxvis(place, "evaluate", "--images", "pictures", "--weights", "tiny.h5", "--out", "t")
+    done = jaxvis(place, "evaluate", "--images", "pictures", "--network", "tiny.h5", "--out", "t")
     assert (done.returncode, done.stderr) == (0, "")
     page = (place / "t" / "evaluation.md").read_text()
     assert "Where is it?" not in page  # nobody knows
@@ -97,11 +97,11 @@ def test_scenes_of_the_demo(tmp_path):
     [
         (["--boxes", "boxes.csv"], 2, "--boxes belong to --images"),
         (["--scenes", "0"], 2, "'0' is no number of images from 1"),
-        (["--weights", "tiny.h5"], 2, "the model has no class aeroplane"),
-        (["--images", "nowhere.png", "--weights", "tiny.h5"], 3, "nowhere.png: no such file"),
-        (["--images", "pictures", "--weights", "bad.h5"], 4, "bad.h5: "),
-        (["--images", "pictures", "--weights", "tiny.h5", "--boxes", "no.csv"], 2, "no.csv"),
-        (["--images", "pictures", "--weights", "tiny.h5", "--layer", "c"], 2, "no layer 'c'"),
+        (["--network", "tiny.h5"], 2, "the network has no class aeroplane"),
+        (["--images", "nowhere.png", "--network", "tiny.h5"], 3, "nowhere.png: no such file"),
+        (["--images", "pictures", "--network", "bad.h5"], 4, "bad.h5: "),
+        (["--images", "pictures", "--network", "tiny.h5", "--boxes", "no.csv"], 2, "no.csv"),
+        (["--images", "pictures", "--network", "tiny.h5", "--layer", "c"], 2, "no layer 'c'"),
         (["--scenes", "1", "--closely", "1", "--out", "file"], 5, "file: nothing can be written"),
     ],
 )
@@ -114,7 +114,7 @@ def test_mistakes(place, boxes, arguments, code, message):  # noqa: F811
 
 def test_the_report_ends_with_a_conclusion_from_its_own_figures(place, boxes):  # noqa: F811
     done = jaxvis(
-        place, "report", "pictures", "--weights", "tiny.h5", "--class", "goose", "--boxes", boxes,
+        place, "report", "pictures", "--network", "tiny.h5", "--class", "goose", "--boxes", boxes,
         "--out", "b", "--json",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
@@ -150,7 +150,7 @@ def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):
     shutil.copy(jv.demo_images()[0], tmp_path / "mine.png")
     with Image.open(tmp_path / "mine.png") as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mine.png")
-    done = jaxvis(tmp_path, "report", "mine.png", "--weights", "demo", "--json")
+    done = jaxvis(tmp_path, "report", "mine.png", "--network", "demo", "--json")
     told = json.loads(done.stdout)
     assert [question["key"] for question in told["questions"]] == ["matters", "depends"]
     assert "These are 1 image:" in told["conclusion"][-1]
@@ -158,7 +158,7 @@ def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):
 
 def test_without_evaluation(place):  # noqa: F811
     done = jaxvis(
-        place, "report", "pictures", "--weights", "tiny.h5", "--no-evaluation", "--out", "n",
+        place, "report", "pictures", "--network", "tiny.h5", "--no-evaluation", "--out", "n",
         "--json",
     )  # fmt: skip
     told = json.loads(done.stdout)

@@ -20,7 +20,7 @@ from jaxvis.pictures import figures
 from jaxvis.report.lab import Options, write_report
 
 LABELS = ["cat", "goose", "fish"]
-GOOD = ["report", "pictures", "--weights", "tiny.h5"]
+GOOD = ["report", "pictures", "--network", "tiny.h5"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def jaxvis(place, *arguments, **options):
 
 @pytest.fixture(scope="module")
 def report(place):
-    done = jaxvis(place, "report", "pictures", "--class", "goose", "--weights", "tiny.h5")
+    done = jaxvis(place, "report", "pictures", "--class", "goose", "--network", "tiny.h5")
     assert done.returncode == 0, done.stderr
     return done
 
@@ -96,7 +96,7 @@ def test_page_shows_every_figure_and_the_table(report, place):
 
 def test_json_and_the_predicted_class(place):
     done = jaxvis(
-        place, "report", "pictures/*", "--weights", "tiny.h5", "--out", "j", "--json",
+        place, "report", "pictures/*", "--network", "tiny.h5", "--out", "j", "--json",
     )  # fmt: skip
     told = json.loads(done.stdout)
     assert done.stderr == ""
@@ -106,7 +106,7 @@ def test_json_and_the_predicted_class(place):
     assert [image["class"]["index"] for image in told["images"]] == predicted.tolist()
     assert [image["top"][0]["index"] for image in told["images"]] == predicted.tolist()
     assert len(told["figures"]) == 8
-    steps = {"load weights", "load images", "compile", "six maps", "evaluate", "draw"}
+    steps = {"load weights", "load images", "compile", "maps", "evaluate", "draw"}
     assert set(told["seconds"]) == steps
 
 
@@ -118,7 +118,7 @@ def test_many_images_go_through_in_batches(place):
     for number in range(9):
         pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"p{number}.png")
-    done = jaxvis(place, "report", "many", "--weights", "tiny.h5", "--out", "m", "--quiet")
+    done = jaxvis(place, "report", "many", "--network", "tiny.h5", "--out", "m", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     x = jv.preprocess(jv.load_images(folder, (32, 32)))
     with np.load(place / "m" / "maps.npz") as maps:
@@ -152,7 +152,7 @@ def test_progress_on_a_terminal_only(place):
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     done = subprocess.run(
-        [sys.executable, "-m", "jaxvis", "report", "pictures", "--weights", "tiny.h5"],
+        [sys.executable, "-m", "jaxvis", "report", "pictures", "--network", "tiny.h5"],
         cwd=place, stdout=subprocess.PIPE, stderr=child, check=True,
     )  # fmt: skip
     os.set_blocking(parent, False)  # nothing to read is a failure, not a wait
@@ -173,10 +173,10 @@ def test_progress_on_a_terminal_only(place):
         ([*GOOD, "--colormap", "jett"], 2, "jet"),
         ([*GOOD, "--labels", "no"], 2, "--labels no: cannot"),
         ([*GOOD, "--labels", "file"], 2, "no names; wanted"),
-        (["report", "nowhere.png", "--weights", "tiny.h5"], 3, "nowhere.png: no such file"),
-        (["report", "bad.png", "--weights", "tiny.h5"], 3, "bad.png: "),
-        (["report", "pictures", "--weights", "nowhere.h5"], 4, "nowhere.h5: "),
-        (["report", "pictures", "--weights", "bad.h5"], 4, "bad.h5: "),
+        (["report", "nowhere.png", "--network", "tiny.h5"], 3, "nowhere.png: no such file"),
+        (["report", "bad.png", "--network", "tiny.h5"], 3, "bad.png: "),
+        (["report", "pictures", "--network", "nowhere.h5"], 4, "nowhere.h5: "),
+        (["report", "pictures", "--network", "bad.h5"], 4, "bad.h5: "),
         ([*GOOD, "--out", "file"], 5, "file: nothing can be written there"),
         (["classes", "qqqqqq"], 2, "no class has a name like 'qqqqqq'"),
     ],
@@ -192,13 +192,13 @@ def test_mistakes_get_a_message_and_a_code_but_no_traceback(place, arguments, co
 
 def test_an_error_leaves_an_earlier_report_as_it_was(report, place):
     before = {path: path.read_bytes() for path in (place / "report").iterdir()}
-    assert jaxvis(place, "report", "bad.png", "--weights", "tiny.h5").returncode == 3
+    assert jaxvis(place, "report", "bad.png", "--network", "tiny.h5").returncode == 3
     assert {path: path.read_bytes() for path in (place / "report").iterdir()} == before
 
 
 def test_a_file_name_in_another_script_is_no_trouble(place):
     (place / "雁.png").write_bytes((place / "pictures" / "a_1.png").read_bytes())
-    done = jaxvis(place, "report", "雁.png", "--weights", "tiny.h5", "--out", "u")
+    done = jaxvis(place, "report", "雁.png", "--network", "tiny.h5", "--out", "u")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("雁.png: ")
 
@@ -232,10 +232,10 @@ def test_summary_classes_and_version(place):
     assert "Total params: 138,357,544 (527.79 MB)" in jaxvis(place, "summary").stdout
     assert (
         "predictions (Dense)         (None, 3)"
-        in jaxvis(place, "summary", "--weights", "tiny.h5").stdout
+        in jaxvis(place, "summary", "--network", "tiny.h5").stdout
     )
     assert jaxvis(place, "classes", "goose").stdout.splitlines()[0] == "  99  n01855672  goose"
-    assert jaxvis(place, "classes", "--weights", "tiny.h5").stdout.split() == [
+    assert jaxvis(place, "classes", "--network", "tiny.h5").stdout.split() == [
         "0", "cat", "1", "goose", "2", "fish",
     ]  # fmt: skip
     assert jaxvis(place, "--version").stdout == f"jaxvis {jv.__version__}\n"
@@ -252,7 +252,7 @@ def test_a_reader_that_stops_early_is_no_error(place):
 
 def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "MOST_COMPARED", 1)
-    options = Options(weights=str(place / "tiny.h5"))
+    options = Options(network=str(place / "tiny.h5"))
     told = write_report(place / "pictures", tmp_path / "r", options)
     names = [Path(figure).name for figure in told["figures"]]
     assert {"comparison.png", "comparison_2.png"} <= set(names)

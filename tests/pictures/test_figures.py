@@ -13,6 +13,7 @@ import scipy.ndimage
 from matplotlib.text import Text
 
 from jaxvis.pictures import figures, render
+from jaxvis.pictures.figures import MapRow
 
 SIZE = 48
 SMOOTH = np.add.outer(np.linspace(0, 120, SIZE), np.linspace(0, 120, SIZE))
@@ -44,17 +45,18 @@ def saliency_of(count):
     return np.stack([np.hypot(y - 20, x - 10 - i) * (i + 1) for i in range(count)])
 
 
+def map_rows(saliency=None, cams=None):
+    """Rows of the grid: maps that stand alone, and maps that are laid over the image."""
+    alone = [MapRow(f"saliency: {name}", a, False) for name, a in (saliency or {}).items()]
+    return alone + [MapRow(f"Grad-CAM: {name}", a, True) for name, a in (cams or {}).items()]
+
+
 def comparison(count, **options):
     saliency = {"vanilla": saliency_of(count), "guided": 1e-5 * saliency_of(count)}
     cams = {"vanilla": cams_of(count), "rectified": np.zeros((count, 6, 6))}
     titles = list(itertools.islice(itertools.cycle(TITLES), count))
     return figures.figure_comparison(
-        images_of(count),
-        titles,
-        saliency=saliency,
-        grad_cam=cams,
-        title=" ".join(TITLES),
-        **options,
+        images_of(count), titles, map_rows(saliency, cams), title=" ".join(TITLES), **options
     )
 
 
@@ -133,9 +135,7 @@ def test_saliency_maps_are_under_their_images_each_on_its_own_scale():
 
 def test_comparison_rows_share_a_raw_scale():
     images, cams, maps = images_of(3), cams_of(3), saliency_of(3)
-    figure = figures.figure_comparison(
-        images, None, saliency={"guided": maps}, grad_cam={"vanilla": cams}
-    )
+    figure = figures.figure_comparison(images, None, map_rows({"guided": maps}, {"vanilla": cams}))
     pixels = drawn(figure)
     assert len(figure.axes) == 9
     assert [axes.get_ylabel() for axes in figure.axes[::3]] == [
@@ -187,8 +187,8 @@ def test_comparison_of_odd_values():
     maps = saliency_of(2)
     lone = np.zeros((2, SIZE, SIZE))
     lone[1, 3, 3] = 7.0  # rarer than the percentile: the scale then ends at the largest value
-    rows = {"signed": maps - maps.mean(), "negative": -maps, "lone": lone}
-    figure = figures.figure_comparison(images_of(2), None, saliency=rows)
+    odd = map_rows({"signed": maps - maps.mean(), "negative": -maps, "lone": lone})
+    figure = figures.figure_comparison(images_of(2), None, odd)
     figure.canvas.draw()
     _, signed, negative, one = bars_of(figure)
     assert signed._colorbar.extend == "both"
@@ -293,16 +293,16 @@ def test_figures_that_do_not_fit_are_refused():
         figures.figure_grad_cam(images, cams_of(3), None, title="")
     with pytest.raises(ValueError, match=r"maps: 2 images .* found \(48, 48\)"):
         figures.figure_saliency(images, saliency_of(1)[0], None, title="")
-    with pytest.raises(ValueError, match=r"saliency\['guided'\]: 2 images"):
-        figures.figure_comparison(images, None, saliency={"guided": saliency_of(1)})
-    with pytest.raises(ValueError, match=r"grad_cam\['my own'\]: 2 images"):
-        figures.figure_comparison(images, None, grad_cam={"my own": cams_of(1)})
-    with pytest.raises(ValueError, match="nothing to compare; pass saliency= or grad_cam="):
-        figures.figure_comparison(images, None)
+    with pytest.raises(ValueError, match="saliency: guided: 2 images"):
+        figures.figure_comparison(images, None, map_rows({"guided": saliency_of(1)}))
+    with pytest.raises(ValueError, match="Grad-CAM: my own: 2 images"):
+        figures.figure_comparison(images, None, map_rows(cams={"my own": cams_of(1)}))
+    with pytest.raises(ValueError, match=r"nothing to compare; pass maps.rows\(\)"):
+        figures.figure_comparison(images, None, [])
     with pytest.raises(ValueError, match=r"at most 16 images; found 17\. Draw them in several"):
-        figures.figure_comparison(images_of(17), None, grad_cam={"a": cams_of(17)})
+        figures.figure_comparison(images_of(17), None, map_rows(cams={"a": cams_of(17)}))
     with pytest.raises(ValueError, match=r"unknown colour map 'jte'\. Near names: jet"):
-        figures.figure_comparison(images, None, grad_cam={"a": cams_of(2)}, colormap="jte")
+        figures.figure_comparison(images, None, map_rows(cams={"a": cams_of(2)}), colormap="jte")
     with pytest.raises(ValueError, match="not finite"):
         figures.figure_grad_cam(images, cams_of(2) * np.nan, None, title="")
 
@@ -314,7 +314,7 @@ def test_inputs_are_not_modified():
     images.setflags(write=False)
     cams.setflags(write=False)
     figures.figure_grad_cam(images, cams, None, title="")
-    figures.figure_comparison(images, None, grad_cam={"a": cams})
+    figures.figure_comparison(images, None, map_rows(cams={"a": cams}))
     np.testing.assert_array_equal(images, kept[0])
     np.testing.assert_array_equal(cams, kept[1])
 

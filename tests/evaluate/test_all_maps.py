@@ -1,0 +1,18 @@
+"""The maps that an evaluation compares: those of `explain`, and the controls."""
+
+import numpy as np
+from conftest import SIX
+
+import jaxvis as jv
+from jaxvis.evaluate.maps import all_maps
+from jaxvis.evaluate.metrics.baselines import BASELINES
+
+
+def test_maps_are_explains_and_the_controls(narrow, subjects):
+    found = all_maps(narrow, subjects)
+    maps = jv.explain(narrow, jv.preprocess(subjects.images), subjects.classes)
+    assert list(found) == [*SIX, *BASELINES]
+    for rule in jv.RULES:
+        np.testing.assert_allclose(found[f"saliency {rule}"], maps.saliency[rule], rtol=1e-4)
+        wanted = jv.upsample(maps.grad_cam[rule], (64, 64))
+        np.testing.assert_allclose(found[f"Grad-CAM {rule}"], wanted, rtol=1e-3, atol=1e-6)
