@@ -15,6 +15,7 @@ import jax
 
 from jaxvis.any_model.expose import ExposedRelu, expose_relu
 from jaxvis.gradients.cut import is_pair
+from jaxvis.gradients.relu import takes_no_relu
 
 
 def as_model(model: Any) -> Any:
@@ -46,10 +47,7 @@ def as_model(model: Any) -> Any:
         return expose_relu(model)
     if any_name:
         return model  # it may use relu=; if it does not, `check_called` will say so
-    raise TypeError(
-        f"{_name(model)} takes no relu=; wanted model(x, relu=...), which uses the ReLU that it is "
-        "handed: jv.expose_relu(model) makes one of it, its code untouched"
-    )
+    raise TypeError(takes_no_relu(model))
 
 
 def _keywords(model: Any) -> tuple[set[str], bool]:

@@ -160,3 +160,29 @@ def without_note(relu: Any, called: bool) -> Any:
         return relu
     relu.calls.any |= called
     return relu.relu
+
+
+def handed(function: Callable[..., Any], relu: Relu) -> Callable[[Any], Any]:
+    """Return `function`, a model or a part of one, as a function of its input that has this ReLU.
+
+    It raises TypeError, when called, if the function takes no `relu=`.
+    """
+
+    def call(x: Any) -> Any:
+        try:
+            return function(x, relu=relu)
+        except TypeError as error:
+            if "unexpected keyword argument 'relu'" not in str(error):
+                raise
+            raise TypeError(takes_no_relu(function)) from error
+
+    return call
+
+
+def takes_no_relu(model: Any) -> str:
+    """Say what to do about a model that takes no `relu=`."""
+    name = getattr(model, "__name__", None) or f"a {type(model).__name__}"
+    return (
+        f"{name} takes no relu=; wanted model(x, relu=...), which uses the ReLU that it is handed: "
+        "jv.expose_relu(model) makes one of it, its code untouched"
+    )

@@ -12,7 +12,6 @@ small groups (`gradients.groups`): the same work in a better order.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -30,6 +29,7 @@ from jaxvis.gradients.relu import (
     Relu,
     Rule,
     check_called,
+    handed,
     relu_under,
 )
 from jaxvis.gradients.target import (
@@ -136,16 +136,16 @@ def _differentiated(
     wants_input = any(method.at == "input" for method in asked.methods)
     wants_layer = any(method.at == "layer" for method in asked.methods)
     if not wants_layer and not is_pair(model):
-        logits, pull_to_input = jax.vjp(partial(model, relu=relu), x)
+        logits, pull_to_input = jax.vjp(handed(model, relu), x)
         return logits, lambda g: _maps(asked, Pass(x, pull_to_input(g)[0], None, None), [])
     halves: list[tuple[Layer, Any, Callable]] = []
     for layer in asked.layers:
         body, head = cut(model, layer)
         if wants_input and not halves:
-            at_cut, pull_to_input = _vjp(partial(body, relu=relu), x, group)
+            at_cut, pull_to_input = _vjp(handed(body, relu), x, group)
         else:
-            at_cut = body(x, relu=relu)
-        logits, pull_to_cut = jax.vjp(partial(head, relu=relu), at_cut)
+            at_cut = handed(body, relu)(x)
+        logits, pull_to_cut = jax.vjp(handed(head, relu), at_cut)
         halves.append((layer, activation_of(at_cut), pull_to_cut))
 
     def explain_with(cotangent: Array) -> list:
