@@ -28,7 +28,7 @@ SIGNATURES = {
     "deprocess": "(x)",
     "explain": "(model, x, classes=?, *, layer=?, rules=?, score=?, signed=?)",
     "explain_batches": "(model, x, classes=?, *, layer=?, rules=?, score=?, batch_size=?, memory=?, "
-    "step=?)",
+    "progress=?)",
     "expose_relu": "(f, *, forms=?)",
     "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, "
     "alpha=?, colormap=?)",

@@ -47,8 +47,8 @@ def run(chosen: argparse.Namespace) -> int:
         precision=shared.precision(chosen, network), resample=chosen.resample,
     )  # fmt: skip
     start = time.perf_counter()
-    with Progress(chosen.quiet or chosen.json) as step:
-        found, told = write_evaluation(chosen.out, wanted, step=step)
+    with Progress(chosen.quiet or chosen.json) as progress:
+        found, told = write_evaluation(chosen.out, wanted, progress=progress)
     if chosen.json:
         print(json.dumps(told, indent=1))
     elif not chosen.quiet:

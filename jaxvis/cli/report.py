@@ -45,8 +45,8 @@ def run(chosen: argparse.Namespace) -> int:
         colormap=chosen.colormap, alpha=chosen.alpha, boxes=chosen.boxes,
         evaluate=not chosen.no_evaluation,
     )  # fmt: skip
-    with Progress(chosen.quiet or chosen.json) as step:
-        done = write_report(images, chosen.out, wanted, step=step)
+    with Progress(chosen.quiet or chosen.json) as progress:
+        done = write_report(images, chosen.out, wanted, progress=progress)
     if chosen.json:
         print(json.dumps(done, indent=2))
     elif not chosen.quiet:

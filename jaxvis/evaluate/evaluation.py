@@ -23,7 +23,7 @@ from jaxvis.models.network import Network, as_network
 BATCH = 20  # images whose maps are held at once
 CLOSELY = 12  # images asked the questions that take hundreds of forward passes each
 
-Step = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Evaluation(NamedTuple):
@@ -47,7 +47,7 @@ def evaluate(
     subjects: Subjects,
     *,
     closely: int = CLOSELY,
-    step: Step = lambda _: None,
+    progress: Progress = lambda _: None,
     **options: Unpack[Options],
 ) -> Evaluation:
     """Ask all three questions of the maps asked for, by default the lab's six, and the controls.
@@ -59,7 +59,7 @@ def evaluate(
         network: a `Network`, or a `VGG16`, which describes itself.
         subjects: what is explained: `scene_subjects`, `file_subjects`.
         closely: images for the second and third question.
-        step: called with a line on what is being done.
+        progress: called with a line on what is being done.
         options: as in `explain`: methods, rules and layer.
     """
     network = as_network(network)
@@ -67,18 +67,18 @@ def evaluate(
     questions = []
     if subjects.masks is not None:
         start = time.perf_counter()
-        questions.append(_where(network, subjects, step, options))
+        questions.append(_where(network, subjects, progress, options))
         seconds[questions[-1].title] = time.perf_counter() - start
     few = subjects.first(closely)
     start = time.perf_counter()
-    questions.append(_matters(network, few, step, options))
+    questions.append(_matters(network, few, progress, options))
     seconds[questions[-1].title] = time.perf_counter() - start
     start = time.perf_counter()
     course, left_out = None, _no_weights(network, few)
     if not left_out:
         total = 2 * len(layers_from_the_top(network, few)) - 1
-        count = _Counter(step, "random network", total)
-        question, course = does_it_depend(network, few, step=count, **options)
+        count = _Counter(progress, "random network", total)
+        question, course = does_it_depend(network, few, progress=count, **options)
         questions.append(question)
         seconds[question.title] = time.perf_counter() - start
     return Evaluation(questions, course, conclusion(questions) + left_out, seconds)
@@ -110,29 +110,31 @@ def _no_weights(network: Network, subjects: Subjects) -> list[str]:
     return []
 
 
-def _where(network: Network, subjects: Subjects, step: Step, options: Options) -> Question:
+def _where(network: Network, subjects: Subjects, progress: Progress, options: Options) -> Question:
     parts = []
     total = len(subjects.images)
     for start in range(0, total, BATCH):
-        step(f"where is it: image {start + 1} of {total}")
+        progress(f"where is it: image {start + 1} of {total}")
         part = subjects.slice(start, start + BATCH)
         assert part.masks is not None
         parts.append(where_is_it(all_maps(network, part, **options), part.masks))
     return joined(parts)
 
 
-def _matters(network: Network, subjects: Subjects, step: Step, options: Options) -> Question:
+def _matters(
+    network: Network, subjects: Subjects, progress: Progress, options: Options
+) -> Question:
     maps = all_maps(network, subjects, **options)
-    count = _Counter(step, "does it matter: map", len(maps))
-    return does_it_matter(network, subjects, maps, step=count, **options)
+    count = _Counter(progress, "does it matter: map", len(maps))
+    return does_it_matter(network, subjects, maps, progress=count, **options)
 
 
 class _Counter:
     """Says how far a loop is, whenever it is called."""
 
-    def __init__(self, step: Step, what: str, total: int) -> None:
-        self._step, self._what, self._total, self._done = step, what, total, 0
+    def __init__(self, progress: Progress, what: str, total: int) -> None:
+        self._progress, self._what, self._total, self._done = progress, what, total, 0
 
     def __call__(self) -> None:
         self._done += 1
-        self._step(f"{self._what} {self._done} of {self._total}")
+        self._progress(f"{self._what} {self._done} of {self._total}")

@@ -21,7 +21,7 @@ from jaxvis.weights.load import load
 
 SCENES = 500
 
-Step = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Options(NamedTuple):
@@ -45,14 +45,14 @@ def write_evaluation(
     out: str | os.PathLike[str],
     options: Options = Options(),  # noqa: B008 - a NamedTuple does not change
     *,
-    step: Step = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> tuple[Evaluation, dict[str, Any]]:
     """Measure the maps of some images, and write evaluation.md, evaluation.json and charts.
 
     Args:
         out: the folder; it is made if it is not there. All files appear in it, or none.
         options: images, network and methods.
-        step: called with a line on what is being done.
+        progress: called with a line on what is being done.
 
     Returns:
         What was found out, and what evaluation.json holds.
@@ -66,7 +66,7 @@ def write_evaluation(
     start = time.perf_counter()
     folder = Path(out).expanduser()
     with staging(folder) as place:
-        step("loading")
+        progress("loading")
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)
         cut(network.model, network.layer)
@@ -79,7 +79,7 @@ def write_evaluation(
             )  # fmt: skip
         found = evaluate(
             network, subjects, closely=options.closely, methods=options.methods,
-            rules=options.rules, step=step,
+            rules=options.rules, progress=progress,
         )  # fmt: skip
         seconds = time.perf_counter() - start
         about = {

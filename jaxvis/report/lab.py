@@ -31,7 +31,7 @@ from jaxvis.weights.load import load
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
 
-Step = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 def write_report(
@@ -39,7 +39,7 @@ def write_report(
     out: str | os.PathLike[str],
     options: Options = Options(),  # noqa: B008 - a NamedTuple does not change
     *,
-    step: Step = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
@@ -51,7 +51,7 @@ def write_report(
         images: a file, a folder, a glob or a list of them, as in `load_images`.
         out: the folder; it is made if it is not there.
         options: network, class, methods and looks.
-        step: called with a line on what is being done.
+        progress: called with a line on what is being done.
 
     Returns:
         Paths, predictions, seconds, versions and device, as JSON can hold them.
@@ -64,8 +64,8 @@ def write_report(
     folder = Path(out).expanduser()
     render.colormap_named(options.colormap)
     with staging(folder) as place:
-        result = compute(images, options, step=step)
-        step("drawing")
+        result = compute(images, options, progress=progress)
+        progress("drawing")
         start = time.perf_counter()
         drawn = _draw(result, place)
         result.seconds["draw"] = time.perf_counter() - start
@@ -79,17 +79,17 @@ def compute(
     images: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     options: Options,
     *,
-    step: Step = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> Result:
     """Load images and weights, and explain every image; arguments and errors of `write_report`."""
     files = find_images(images)
     seconds: dict[str, float] = {}
     with _timed(seconds, "load weights"):
-        step("loading weights")
+        progress("loading weights")
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)
     with _timed(seconds, "load images"):
-        step("loading images")
+        progress("loading images")
         pictures = load_images(files, network.size, resample=options.resample)
     masks = masks_of(files, network.size, options.boxes)
     wanted = None if options.class_name is None else network.class_index(options.class_name)
@@ -97,7 +97,7 @@ def compute(
     asked: Asked = {
         "layer": network.layer, "methods": options.methods, "rules": options.rules
     }  # fmt: skip
-    step("compiling")
+    progress("compiling")
     start, compiled = time.perf_counter(), 0.0
 
     def batch_done(done: int, total: int) -> None:
@@ -105,11 +105,11 @@ def compute(
         if done == 0:
             compiled = time.perf_counter()
         if done < total:
-            step(f"maps, {done + 1} of {total}" if total > 1 else "maps")
+            progress(f"maps, {done + 1} of {total}" if total > 1 else "maps")
 
     maps = explain_batches(
         network.model, network.preprocess(pictures), wanted,
-        batch_size=min(BATCH, len(files)), step=batch_done, **asked,
+        batch_size=min(BATCH, len(files)), progress=batch_done, **asked,
     )  # fmt: skip
     seconds["compile"] = compiled - start
     seconds["maps"] = time.perf_counter() - compiled
@@ -119,7 +119,7 @@ def compute(
     sentences: list[str] = []
     if options.evaluate:
         with _timed(seconds, "evaluate"):
-            step("measuring the maps")
+            progress("measuring the maps")
             subjects = Subjects(
                 [file.name for file in files], pictures, classes, masks, [*range(len(files))]
             )

@@ -26,7 +26,7 @@ def explain_batches(
     *,
     batch_size: int | Literal["auto"] = "auto",
     memory: int = 1 << 30,
-    step: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
     **options: Unpack[Options],
 ) -> Maps:
     """Return what `explain` returns, as NumPy arrays, computed batch by batch.
@@ -36,7 +36,7 @@ def explain_batches(
         batch_size: images in one compiled call, or "auto" for as many as fit into `memory`. The
             last batch is filled up with copies of its last image, so one compilation serves all.
         memory: bytes that a call may take for temporaries beside weights, images and maps.
-        step: called with the number of batches done and of all, before each of them and at the end.
+        progress: called with the number of batches done and of all, before each of them and at the end.
 
     Raises:
         ValueError: no images, a batch size below 1, or `memory` too small for one image; else as
@@ -56,11 +56,11 @@ def explain_batches(
     run = compile_explain(model, *_batch(x, targets, 0, size), **options)
     parts = []
     for number, start in enumerate(starts):
-        step(number, len(starts))
+        progress(number, len(starts))
         maps = run(model, *_batch(x, targets, start, size))
         count = min(size, total - start)
         parts.append(jax.tree.map(lambda a, count=count: np.asarray(a)[:count], maps))
-    step(len(starts), len(starts))
+    progress(len(starts), len(starts))
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 

@@ -11,7 +11,7 @@ from jaxvis.streaming.batches import explain_batches, fitting_batch
 def test_batches_give_the_maps_of_one_call(narrow, pixels, batch_size):
     classes, calls = np.array([3, 0, 6]), []
     maps = explain_batches(
-        narrow, pixels, classes, batch_size=batch_size, step=lambda *at: calls.append(at)
+        narrow, pixels, classes, batch_size=batch_size, progress=lambda *at: calls.append(at)
     )
     wanted = jv.explain(narrow, pixels, classes)
     assert list(maps.saliency) == list(wanted.saliency)

@@ -63,10 +63,10 @@ def does_it_depend(
     subjects: Subjects,
     *,
     seed: int = 0,
-    step: Callable[[], None] = lambda: None,
+    progress: Callable[[], None] = lambda: None,
     **options: Unpack[Options],
 ) -> tuple[Question, Course]:
-    """Compare every map with those of ever more random networks; `step` is called per network.
+    """Compare every map with those of ever more random networks; `progress` is called per network.
 
     One compiled function serves all networks: only their weights differ.
 
@@ -78,7 +78,7 @@ def does_it_depend(
     compare = _comparison(network, subjects, options)
 
     def measured(model: Any) -> dict[str, Likeness]:
-        step()
+        progress()
         return compare(model)
 
     cascade = {n: measured(m) for n, m in cascading(network.model, seed, order=order)}

@@ -52,10 +52,10 @@ def does_it_matter(
     subjects: Subjects,
     maps: MapsByName,
     *,
-    step: Callable[[], None] = lambda: None,
+    progress: Callable[[], None] = lambda: None,
     **options: Unpack[Options],
 ) -> Question:
-    """Measure every map by all metrics of this question; `step` is called once per map.
+    """Measure every map by all metrics of this question; `progress` is called once per map.
 
     The options are those that the maps were made with.
     """
@@ -76,7 +76,7 @@ def does_it_matter(
             ROAD.name: road(model, x, classes, a, shares=ROAD_SHARES, noise=NOISE * unit).area,
             INFIDELITY.name: unexplained(changes, a, squares, normalize=True) / power,
         }
-        step()
+        progress()
     # The baselines would have to be drawn anew for every noisy image: only explanations.
     worst = max_sensitivity(
         lambda x: explained(network, x, classes, **options),
