@@ -36,7 +36,7 @@ def explain_batches(
         batch_size: images in one compiled call, or "auto" for as many as fit into `memory`. The
             last batch is filled up with copies of its last image, so one compilation serves all.
         memory: bytes that a call may take for temporaries beside weights, images and maps.
-        progress: called with the number of batches done and of all, before each of them and at the end.
+        progress: called with the number of batches done and of all, before each and at the end.
 
     Raises:
         ValueError: no images, a batch size below 1, or `memory` too small for one image; else as
