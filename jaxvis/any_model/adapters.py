@@ -14,8 +14,8 @@ from typing import Any
 import jax
 
 from jaxvis.any_model.expose import ExposedRelu, expose_relu
+from jaxvis.gradients.called import takes_no_relu
 from jaxvis.gradients.cut import is_pair
-from jaxvis.gradients.relu import takes_no_relu
 
 
 def as_model(model: Any) -> Any:

@@ -17,9 +17,10 @@ from jaxtyping import Array, Float
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.jaxprs import Function
-from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, make_plan, no_relus
+from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
-from jaxvis.gradients.relu import Relu, Rule, relu_under, without_note
+from jaxvis.gradients.called import without_note
+from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 
 @partial(
@@ -139,7 +140,7 @@ def _halves(f: Function, cut: Cut, args: tuple, kwargs: dict, relu: Any) -> _Hal
     path = _find(traced.jaxpr, cut.where)
     jaxpr, consts = jaxprs.inline(traced, path)
     (position,) = _find(jaxpr, cut.where)
-    plan, found = make_plan(jaxpr, consts, cut.forms)
+    plan, found = plan_relus(jaxpr, consts, cut.forms)
     if relu is not jax.nn.relu and not found.relus:
         warnings.warn(no_relus(found.left_alone), stacklevel=4)
     axis = cut.channel_axis

@@ -1,7 +1,7 @@
 """`expose_relu`: any JAX function, its code untouched, with every ReLU replaced by one's own.
 
 The function is traced into a jaxpr (`jaxprs.trace`), a plan says which of its equations are ReLUs
-(`relu_sites.make_plan`), and `run` runs it equation by equation with another ReLU in those places.
+(`relu_sites.plan_relus`), and `run` runs it equation by equation with another ReLU in those places.
 """
 
 import warnings
@@ -15,9 +15,10 @@ import jax
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.cut_at import cut_at
-from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, make_plan, no_relus
+from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
-from jaxvis.gradients.relu import Relu, Rule, relu_under, without_note
+from jaxvis.gradients.called import without_note
+from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 Function = Callable[..., Any]
 
@@ -39,7 +40,7 @@ class ExposedRelu:
         if relu is jax.nn.relu:
             return self.function(*args, **kwargs)
         traced = jaxprs.trace(self.function, args, kwargs)
-        plan, found = make_plan(traced.jaxpr, traced.consts, self.forms)
+        plan, found = plan_relus(traced.jaxpr, traced.consts, self.forms)
         if not found.relus:
             warnings.warn(no_relus(found.left_alone), stacklevel=2)
         relu = without_note(relu, bool(found.relus))
@@ -121,5 +122,5 @@ def count_relus(f: Function, *args: Any, forms: Sequence[str] = FORMS, **kwargs:
     """
     exposed = f if isinstance(f, ExposedRelu) else expose_relu(f, forms=forms)
     traced = jaxprs.trace(exposed.function, args, kwargs)
-    _, found = make_plan(traced.jaxpr, traced.consts, exposed.forms)
+    _, found = plan_relus(traced.jaxpr, traced.consts, exposed.forms)
     return ReluCount(tuple(found.relus), tuple(found.left_alone))

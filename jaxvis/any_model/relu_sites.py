@@ -73,7 +73,7 @@ class Found(NamedTuple):
     left_alone: list[Site]
 
 
-def make_plan(jaxpr: Any, consts: Sequence[Any], forms: tuple[str, ...]) -> tuple[tuple, Found]:
+def plan_relus(jaxpr: Any, consts: Sequence[Any], forms: tuple[str, ...]) -> tuple[tuple, Found]:
     """Return the plan of a jaxpr, one step for each equation, and the ReLUs found.
 
     Raises:
@@ -236,7 +236,7 @@ def _feeds_root(jaxpr: Any, variables: Sequence[Any], outside: bool) -> bool:
 
 def _check_no_relus(eqn: Any, found: Found) -> None:
     for held in jaxprs.held_jaxprs(eqn.params):
-        _, inside = make_plan(*jaxprs.open_jaxpr(held), found.forms)
+        _, inside = plan_relus(*jaxprs.open_jaxpr(held), found.forms)
         if inside.relus:
             where = _scope(eqn, found)
             raise NotImplementedError(

@@ -20,18 +20,11 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
 from jaxvis.gradients.groups import group_size, vjp_in_groups
-from jaxvis.gradients.relu import (
-    Calls,
-    NotedRelu,
-    Relu,
-    Rule,
-    check_called,
-    handed,
-    relu_under,
-)
+from jaxvis.gradients.relu import Relu, Rule, relu_under
 from jaxvis.gradients.target import (
     as_inputs,
     as_targets,

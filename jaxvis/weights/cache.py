@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 @contextmanager
-def staging(target: Path, source: Source) -> Iterator[Path]:
+def incoming(target: Path, source: Source) -> Iterator[Path]:
     """Give a place in the target's folder to write to; rename it to the target once verified."""
     folder = target.parent
     try:

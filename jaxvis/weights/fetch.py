@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxvis.folders import cache_folder, keras_folder
-from jaxvis.weights.cache import PART, Source, problem, staging
+from jaxvis.weights.cache import PART, Source, incoming, problem
 from jaxvis.weights.errors import WeightsFetchError
 
 HOSTS = (
@@ -73,7 +73,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
             raise WeightsFetchError(f"is not {source.file}: {wrong}", do=_by_hand(name), file=given)
         if not problem(target, source):
             return target
-        with staging(target, source) as staged:
+        with incoming(target, source) as staged:
             shutil.copyfile(given, staged)
         return target
     found = find(name)
@@ -82,7 +82,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
     if os.environ.get("JAXVIS_OFFLINE", "") not in ("", "0"):
         what = f"damaged ({problem(target, source)})" if target.exists() else "not here"
         raise WeightsFetchError(f"{what}, and JAXVIS_OFFLINE is set", do=_by_hand(name), file=name)
-    with staging(target, source) as staged:
+    with incoming(target, source) as staged:
         _download(name, source, staged, progress)
     return target
 
