@@ -6,6 +6,7 @@ import types
 import pytest
 
 import jaxvis as jv
+from jaxvis.methods.options import Options
 
 PLAIN = "no function"
 SIGNATURES = {
@@ -14,32 +15,37 @@ SIGNATURES = {
     "GUIDED": PLAIN,
     "ImageError": "exception",
     "LAYERS": PLAIN,
-    "Maps": "(logits, saliency, grad_cam)",
+    "METHODS": PLAIN,
+    "Maps": "(logits, maps)",
+    "Method": "(name, title, function, shown, kind, at, signed, rules, forward, backward, paper, "
+    "about)",
+    "Network": "(model, size, preprocess, labels, layer, name)",
+    "Pass": "(x, input_gradient, activation, activation_gradient)",
     "RECTIFIED": PLAIN,
     "RULES": PLAIN,
     "Rule": "(gate_input, gate_gradient)",
     "VANILLA": PLAIN,
     "VGG16": "(*args, **kwargs)",
     "WeightsError": "exception",
-    "compile_explain": "(model, x, classes=?, *, layer=?, rules=?, score=?)",
+    "compile_explain": "(model, x, classes=?, **options)",
     "count_relus": "(f, *args, forms=?, **kwargs)",
     "cut_at": "(f, where, *, forms=?, channel_axis=?)",
     "demo_images": "()",
     "deprocess": "(x)",
-    "explain": "(model, x, classes=?, *, layer=?, rules=?, score=?, signed=?)",
-    "explain_batches": "(model, x, classes=?, *, layer=?, rules=?, score=?, batch_size=?, memory=?, "
-    "progress=?)",
+    "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?)",
+    "explain": "(model, x, classes=?, **options)",
+    "explain_batches": "(model, x, classes=?, *, batch_size=?, memory=?, progress=?, **options)",
     "expose_relu": "(f, *, forms=?)",
-    "figure_comparison": "(images, titles, *, saliency=?, grad_cam=?, title=?, "
-    "alpha=?, colormap=?)",
+    "figure_comparison": "(images, titles, rows, *, title=?, alpha=?, colormap=?)",
     "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?)",
     "figure_images": "(images, titles=?, *, title=?)",
     "figure_saliency": "(images, maps, titles, *, title, colormap=?)",
     "find_images": "(source)",
-    "grad_cam": "(model, x, classes=?, *, layer=?, rule=?, score=?)",
+    "grad_cam": "(model, x, classes=?, *, layer=?, rule=?, score=?, grid=?)",
     "guided_relu": "(x)",
     "heat_map": "(maps, *, colormap=?)",
     "input_gradient": "(model, x, classes=?, *, rule=?, score=?)",
+    "load": "(network=?, *, labels=?, precision=?)",
     "load_images": "(source, size=?, *, resample=?)",
     "load_vgg16": "(weights=?, *, labels=?, top=?, precision=?, param_dtype=?)",
     "normalize": "(maps)",
@@ -55,6 +61,63 @@ SIGNATURES = {
     "upsample": "(maps, size)",
     "use_compile_cache": "(folder=?)",
     "vanilla_relu": "(x)",
+}
+
+# What `**options` stands for, in `jv` and in `jv.evaluate`.
+OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid"]
+FIELDS = {
+    jv.Network: ["model", "size", "preprocess", "labels", "layer", "name"],
+    jv.Method: [
+        "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
+        "backward", "paper", "about",
+    ],
+    jv.Pass: ["x", "input_gradient", "activation", "activation_gradient"],
+}  # fmt: skip
+MEMBERS = {  # beside the fields
+    jv.Network: ["class_index", "class_name", "forward", "layer_name", "summary"],
+    jv.Maps: ["get", "items", "keys", "methods", "rows", "values"],
+}
+
+# Of `jaxvis.evaluate`: what its `__init__.py` names.
+EVALUATE = {
+    "CASCADE": PLAIN,
+    "CLOSELY": PLAIN,
+    "Estimate": "(mean, low, high, images)",
+    "Evaluation": "(questions, course, conclusion, seconds)",
+    "Question": "(key, title, metrics, values)",
+    "Subjects": "(names, images, classes, masks, seeds)",
+    "all_maps": "(network, subjects, **options)",
+    "bounding_boxes": "(binary)",
+    "box_masks": "(boxes, files, size=?, *, labels=?)",
+    "cascading": "(model, seed=?, *, how=?, order=?)",
+    "centre_maps": "(n, size)",
+    "component_iou": "(maps, masks, *, threshold=?)",
+    "deleted": "(model, x, classes, maps, *, share=?)",
+    "deletion": "(model, x, classes, maps, *, step=?)",
+    "drop_and_increase": "(model, x, classes, maps)",
+    "edge_maps": "(images)",
+    "energy_inside": "(maps, masks)",
+    "estimate": "(values, *, confidence=?, resamples=?, seed=?)",
+    "evaluate": "(network, subjects, *, closely=?, step=?, **options)",
+    "file_subjects": "(network, images, *, boxes=?, class_name=?, resample=?)",
+    "independent": "(model, seed=?, *, how=?, order=?)",
+    "infidelity": "(model, x, classes, attributions, perturbations, *, normalize=?)",
+    "insertion": "(model, x, classes, maps, *, step=?)",
+    "largest_component": "(binary)",
+    "layer_order": "(model, x=?)",
+    "max_sensitivity": "(function, x, offsets)",
+    "noisy_linear_imputation": "(x, removed, *, noise=?, seed=?, tolerance=?)",
+    "pointing_game": "(maps, masks, *, tolerance=?)",
+    "precision_recall_area": "(maps, masks)",
+    "random_maps": "(seeds, size)",
+    "randomized": "(model, layers, *, seed=?, how=?, order=?)",
+    "read_boxes": "(path)",
+    "road": "(model, x, classes, maps, *, shares=?, most_relevant_first=?, noise=?, seed=?)",
+    "scene_subjects": "(network, count, *, class_name=?)",
+    "spearman": "(a, b, *, absolute=?)",
+    "square_perturbations": "(x, *, samples=?, smallest=?, largest=?, seed=?)",
+    "ssim": "(a, b)",
+    "uniform_offsets": "(x, *, samples=?, radius=?, seed=?)",
 }
 
 
@@ -83,3 +146,39 @@ def test_it_is_called_as_before(name):
 
 def test_there_are_no_others():
     assert sorted(name for name in dir(jv) if not name.startswith("_")) == sorted(SIGNATURES)
+
+
+@pytest.mark.parametrize("name", EVALUATE)
+def test_what_evaluates_is_called_as_before(name):
+    assert shape_of(name, getattr(jv.evaluate, name)) == EVALUATE[name]
+
+
+def test_nothing_else_evaluates():
+    """Beside these there are only the files and folders of the package, which are modules."""
+    found = vars(jv.evaluate).items()
+    names = {n for n, thing in found if not n.startswith("_") and not inspect.ismodule(thing)}
+    assert names == set(EVALUATE)
+
+
+def test_options_have_their_names():
+    """All of them may be left out."""
+    assert list(Options.__annotations__) == OPTIONS
+    assert Options.__required_keys__ == frozenset()
+
+
+@pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
+def test_fields_have_their_names_and_places(kind):
+    assert list(kind._fields) == FIELDS[kind]
+    assert kind._field_defaults == {}
+
+
+@pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
+def test_members_have_their_names(kind):
+    of_tuples = {*dir(tuple), *getattr(kind, "_fields", ())}
+    found = [n for n in dir(kind) if not n.startswith(("_", "tree_")) and n not in of_tuples]
+    assert found == MEMBERS[kind]
+
+
+def test_methods_and_rules_have_their_names():
+    assert list(jv.METHODS) == ["saliency", "grad_cam"]
+    assert list(jv.RULES) == ["vanilla", "rectified", "guided"]

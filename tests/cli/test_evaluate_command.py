@@ -36,6 +36,7 @@ def test_files_and_boxes(place, boxes):  # noqa: F811
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     assert told == json.loads((place / "e" / "evaluation.json").read_text())
+    assert (told["network"], told["layer"]) == ("tiny.h5", "block5_conv3")
     assert [question["key"] for question in told["questions"]] == ["where", "matters", "depends"]
     names = {path.name for path in (place / "e").iterdir()}
     assert names == {
