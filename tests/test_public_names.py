@@ -98,7 +98,7 @@ EVALUATE = {
     "edge_maps": "(images)",
     "energy_inside": "(maps, masks)",
     "estimate": "(values, *, confidence=?, resamples=?, seed=?)",
-    "evaluate": "(network, subjects, *, closely=?, step=?, **options)",
+    "evaluate": "(network, subjects, *, closely=?, progress=?, **options)",
     "file_subjects": "(network, images, *, boxes=?, class_name=?, resample=?)",
     "independent": "(model, seed=?, *, how=?, order=?)",
     "infidelity": "(model, x, classes, attributions, perturbations, *, normalize=?)",
