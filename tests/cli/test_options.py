@@ -1,0 +1,721 @@
+"""Every option of every command changes the result as its help says, by an oracle of its own.
+
+An option that is parsed and then forgotten leaves every other test green. So each test here asks
+the library, or a count by hand, for the result with the option and for that without it, and wants
+the command's to be the first and not the second. `proves` names the options that a test is about;
+one that no test names fails `test_no_option_is_untested`.
+"""
+
+import argparse
+import contextlib
+import csv
+import functools
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import matplotlib
+import numpy as np
+import pytest
+import scipy.ndimage
+from PIL import Image
+
+import jaxvis as jv
+from jaxvis import evaluate as ev
+from jaxvis.cli.main import COMMANDS, main, parser
+from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS
+from jaxvis.evaluate.metrics.baselines import BASELINES
+from jaxvis.methods.catalogue import LAB
+from jaxvis.models.vgg16 import PRECISIONS
+from jaxvis.weights.cache import Source
+from jaxvis.weights.fetch import SOURCES
+
+LABELS = ["cat", "goose", "fish"]
+OTHERS = ["heron", "stork", "crane"]
+BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.png": (20, 0, 50, 20)}  # of 50 x 40 pixels
+SIZE = (32, 32)
+LAYER = "block3_conv3"  # 8 x 8
+BOTH = [("report", "pictures"), ("evaluate", "--images", "pictures")]
+MODULE = """
+import jax
+import numpy as np
+
+import jaxvis as jv
+
+KERNEL = np.random.Generator(np.random.PCG64(3)).normal(0, 0.1, (3, 3, 3, 12)).astype(np.float32)
+
+
+def model(x):
+    order = ("NHWC", "HWIO", "NHWC")
+    y = jax.lax.conv_general_dilated(x, KERNEL, (2, 2), "SAME", dimension_numbers=order)
+    return (jax.nn.relu(y) ** 2).mean(axis=(1, 2)) / 300
+
+
+def make(size=(32, 32), labels=("left", "right")):
+    exposed = jv.expose_relu(lambda x: model(x)[:, : len(labels)])
+    return jv.describe(exposed, size=size, preprocess=jv.preprocess, labels=labels)
+
+
+def for_scenes():
+    return make((224, 224), jv.demo.scenes.CLASSES)
+"""
+
+TESTED: set[str] = set()
+
+
+def proves(*options: str):
+    """Say which options a test is about, as "command --option" or "command argument"."""
+    TESTED.update(options)
+    return lambda test: test
+
+
+def each(commands: str, *options: str) -> list[str]:
+    return [f"{command} {option}" for command in commands.split() for option in options]
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def jaxvis(*arguments: object) -> Done:
+    """Run the command in this process, where what was compiled before serves again."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def told(*arguments: object) -> dict:
+    """Return what the command says with --json."""
+    done = jaxvis(*arguments, "--json")
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two pictures with boxes, a tiny VGG16, and a network of one's own.
+
+    The VGG16 is unsure of its classes, so that probabilities tell one map from another.
+    """
+    folder = tmp_path_factory.mktemp("options")
+    model = jv.VGG16(width=1 / 16, classes=3, size=32, labels=LABELS)
+    model.predictions.kernel[...] *= 0.03
+    jv.save_vgg16(model, folder / "tiny.h5")
+    (folder / "my_network.py").write_text(MODULE)
+    (folder / "labels.txt").write_text("\n".join(OTHERS))
+    rng = np.random.Generator(np.random.PCG64(0))
+    (folder / "pictures").mkdir()
+    for name in BOXES:
+        pixels = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "pictures" / name)
+    with (folder / "boxes.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "xmin", "ymin", "xmax", "ymax"])
+        rows.writerows([name, *box] for name, box in BOXES.items())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(place, tmp_path, monkeypatch):
+    """Work in the place, with caches of one's own and no network."""
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("JAXVIS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("JAXVIS_OFFLINE", "1")
+    monkeypatch.delenv("JAXVIS_COMPILE_CACHE", raising=False)
+    yield
+    sys.modules.pop("my_network", None)
+
+
+def same(found: object, wanted: object) -> bool:
+    """Whether two results are one, but for the order in which a compiler adds up."""
+    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    return found.shape == wanted.shape and np.allclose(
+        found, wanted, rtol=1e-5, atol=1e-6 * np.abs(wanted).max()
+    )
+
+
+def pictures(resample="nearest"):
+    return jv.load_images("pictures", SIZE, resample=resample)
+
+
+@functools.cache
+def tiny(precision):
+    return jv.load_vgg16("tiny.h5", precision=precision)
+
+
+def maps_of(
+    method, rule="vanilla", *, classes=None, precision="highest", resample="nearest", **options
+):
+    """Return one kind of map of the pictures, from the library alone."""
+    x = jv.preprocess(pictures(resample))
+    maps = jv.explain(tiny(precision), x, classes, methods=[method], rules=[rule], **options)
+    return np.asarray(maps[method, rule])
+
+
+def masks_of(boxes=BOXES):
+    """Return which pixels have their centre in the box, each asked in turn."""
+    masks = np.zeros((len(boxes), *SIZE), bool)
+    for mask, (left, top, right, bottom) in zip(masks, boxes.values(), strict=True):
+        for y, x in np.ndindex(*SIZE):
+            across, down = (x + 0.5) * 50 / SIZE[1], (y + 0.5) * 40 / SIZE[0]
+            mask[y, x] = left <= across < right and top <= down < bottom
+    return masks
+
+
+def enlarged(maps):
+    factors = (1, SIZE[0] / maps.shape[1], SIZE[1] / maps.shape[2])
+    return scipy.ndimage.zoom(np.asarray(maps, np.float64), factors, order=1)
+
+
+def inside(maps, masks=None):
+    """Return the mean share of the maps that lies in the boxes."""
+    masks = masks_of() if masks is None else masks
+    return np.mean([(a * mask).sum() / a.sum() for a, mask in zip(maps, masks, strict=True)])
+
+
+def test_no_option_is_untested():
+    """Whoever adds an option adds a test here, and its name to `proves`."""
+    top = parser()
+    (commands,) = [a for a in top._actions if isinstance(a, argparse._SubParsersAction)]
+    assert len(commands.choices) == len(COMMANDS)
+    parsers = {"jaxvis": top, **commands.choices}
+    found = {
+        f"{command} {name}"
+        for command, one in parsers.items()
+        for action in one._actions
+        for name in action.option_strings or [action.dest]
+        if action is not commands and not isinstance(action, argparse._HelpAction)
+    }
+    assert sorted(found - TESTED) == []
+    assert sorted(TESTED - found) == []  # and nothing is tested that is gone
+
+
+# report
+
+
+def report(*arguments):
+    """Run `jaxvis report` on the pictures; return what it told and the raw values it left.
+
+    It makes one map and no evaluation, unless the arguments ask for others.
+    """
+    few = ("--methods", "saliency", "--rules", "vanilla") if "--methods" not in arguments else ()
+    quick = () if "--boxes" in arguments else ("--no-evaluation",)
+    done = told("report", "pictures", "--network", "tiny.h5", *few, *quick, *arguments)
+    with np.load(done["maps"]) as maps:
+        return done, dict(maps)
+
+
+GRAD_CAM = ("--methods", "grad_cam", "--rules", "vanilla")
+
+
+@proves("report --class")
+@pytest.mark.parametrize("name", ["fish", "2"])
+def test_class(name):
+    done, maps = report("--class", name)
+    assert [image["class"] for image in done["images"]] == [{"index": 2, "name": "fish"}] * 2
+    assert maps["classes"].tolist() == [2, 2]
+    assert same(maps["saliency_vanilla"], maps_of("saliency", classes=2))
+    assert not same(maps["saliency_vanilla"], maps_of("saliency"))
+
+
+@proves("report --labels")
+def test_labels():
+    """The names are the file's everywhere, also for those that are asked for."""
+    done, _ = report("--labels", "labels.txt", "--class", "stork")
+    assert {image["class"]["name"] for image in done["images"]} == {"stork"}
+    assert {top["name"] for image in done["images"] for top in image["top"]} == set(OTHERS)
+    page = Path("report/report.md").read_text()
+    assert "heron" in page
+    assert "goose" not in page
+
+
+@proves("report --layer")
+@pytest.mark.parametrize("layer", [LAYER, "block4_conv1"])
+def test_layer(layer):
+    done, maps = report("--layer", layer, *GRAD_CAM)
+    assert str(maps["layer"]) == layer
+    assert same(maps["grad_cam_vanilla"], maps_of("grad_cam", layer=layer))
+    assert maps["grad_cam_vanilla"].shape != maps_of("grad_cam").shape
+    assert f"Grad-CAM of {layer}" in Path(done["report"]).read_text()
+
+
+@proves("report --layer")
+def test_layer_by_number():
+    """Of a network of one's own the layer is a number, counted from the end if negative."""
+    arguments = ("report", "pictures", "--network", "my_network:make", *GRAD_CAM)
+    found = told(*arguments, "--no-evaluation", "--layer", "-1")
+    with np.load(found["maps"]) as maps:
+        assert maps["layer"] == -1
+    done = jaxvis(*arguments, "--layer", "-2")  # it has one convolution only
+    assert done.code == 2
+    assert "-2" in done.err
+
+
+@proves("report --methods", "report --rules")
+@pytest.mark.parametrize(
+    ("methods", "rules", "wanted"),
+    [
+        ("saliency", "guided", ["saliency_guided"]),
+        ("grad_cam", "rectified,vanilla", ["grad_cam_rectified", "grad_cam_vanilla"]),
+        ("lab", "vanilla", [f"{name}_vanilla" for name in LAB]),
+        ("all", "vanilla", [f"{name}_vanilla" for name in jv.METHODS]),
+    ],
+)
+def test_methods_and_rules(methods, rules, wanted, tmp_path):
+    """Those asked for are there, as arrays and as figures, in the order asked for; no others."""
+    done, maps = report("--methods", methods, "--rules", rules, "--out", tmp_path)
+    assert [name for name in maps if name.startswith(tuple(jv.METHODS))] == wanted
+    figures = {Path(figure).stem for figure in done["figures"]}
+    assert figures == {"inputs", "comparison", *wanted}
+    assert figures == {path.stem for path in tmp_path.glob("*.png")}
+    for name in wanted:
+        method, rule = name.rsplit("_", 1)
+        assert same(maps[name], maps_of(method, rule))
+        assert not same(maps[name], maps_of(method, "vanilla")) or rule == "vanilla"
+
+
+@proves("report --precision")
+def test_precision():
+    """On a CPU only bfloat16 differs from the rest; what reaches the network is tested below."""
+    _, maps = report("--precision", "bfloat16")
+    wanted = maps_of("saliency", precision="bfloat16")
+    assert same(maps["saliency_vanilla"], wanted)
+    assert not same(wanted, maps_of("saliency"))
+
+
+@proves(*each("report evaluate", "--precision"))
+@pytest.mark.parametrize("chosen", [None, *PRECISIONS])
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+def test_every_precision_reaches_the_network(command, chosen, monkeypatch):
+    """The default is "highest", so that all devices agree."""
+    seen = []
+
+    def load(network, *, labels, precision):
+        seen.append(precision)
+        raise ValueError("that is all")
+
+    monkeypatch.setattr("jaxvis.report.lab.load", load)
+    monkeypatch.setattr("jaxvis.report.evaluation.load", load)
+    images = ("pictures",) if command == "report" else ("--images", "pictures")
+    option = () if chosen is None else ("--precision", chosen)
+    assert jaxvis(command, *images, "--network", "tiny.h5", *option).code == 2
+    assert seen == [chosen or "highest"]
+
+
+@proves("report --resample")
+@pytest.mark.parametrize("resample", ["bicubic", "box"])
+def test_resample(resample):
+    _, maps = report("--resample", resample)
+    np.testing.assert_array_equal(maps["images"], pictures(resample))
+    assert not same(maps["images"], pictures())
+    assert same(maps["saliency_vanilla"], maps_of("saliency", resample=resample))
+
+
+def colours_in(path):
+    """Return the colours of a picture; a figure shows each of an image's pixels as a square."""
+    with Image.open(path) as picture:
+        return set(map(tuple, np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist()))
+
+
+def share_shown(pixels, path):
+    """Return the share of the colours of `pixels` that a figure has."""
+    wanted = set(map(tuple, np.asarray(pixels).reshape(-1, 3).tolist()))
+    assert len(wanted) > 100  # else chance would do
+    return len(wanted & colours_in(path)) / len(wanted)
+
+
+def coloured(maps, colormap):
+    """Return the colours of maps, each from its smallest value to its largest."""
+    low, high = (end(axis=(1, 2), keepdims=True) for end in (maps.min, maps.max))
+    return matplotlib.colormaps[colormap]((maps - low) / (high - low), bytes=True)[..., :3]
+
+
+def blended(images, colours, alpha):
+    return np.rint((1 - alpha) * images + alpha * colours).astype(np.uint8)
+
+
+@proves("report --alpha")
+def test_alpha():
+    """The overlay's pixels are those of a blend by hand, in the figure and in the comparison."""
+    alpha = 0.25
+    _, maps = report("--alpha", alpha, "--layer", LAYER, *GRAD_CAM)
+    cams = enlarged(maps["grad_cam_vanilla"])
+    top = maps["grad_cam_vanilla"].max()  # the comparison has one scale per row
+    on_one_scale = matplotlib.colormaps["jet"](cams / top, bytes=True)[..., :3]
+    figures = {"grad_cam_vanilla": coloured(cams, "jet"), "comparison": on_one_scale}
+    for name, colours in figures.items():
+        path = Path("report", f"{name}.png")
+        assert share_shown(blended(maps["images"], colours, alpha), path) > 0.95
+        assert share_shown(blended(maps["images"], colours, 0.5), path) < 0.1
+
+
+@proves("report --colormap")
+@pytest.mark.parametrize("method", LAB)
+def test_colormap(method):
+    _, maps = report("--colormap", "viridis", "--methods", method, "--rules", "vanilla")
+    for name, at_least, at_most in (("viridis", 0.95, 1), ("jet", 0, 0.1)):
+        pixels = coloured(enlarged(maps[f"{method}_vanilla"]), name)
+        if method == "grad_cam":
+            pixels = blended(maps["images"], pixels, 0.5)
+        assert at_least <= share_shown(pixels, f"report/{method}_vanilla.png") <= at_most
+
+
+@proves("report --boxes")
+def test_boxes():
+    """With boxes the first question is asked, and its answer is a count by hand."""
+    done, _ = report("--boxes", "boxes.csv")
+    assert [question["key"] for question in done["questions"]] == ["where", "matters", "depends"]
+    found = done["questions"][0]["maps"]["saliency vanilla"]["energy inside"]
+    assert same(found["mean"], inside(maps_of("saliency")))
+    assert not same(found["mean"], inside(maps_of("saliency"), masks_of()[::-1]))
+    assert "Where is it?" in Path(done["report"]).read_text()
+
+
+@proves("report --no-evaluation")
+def test_no_evaluation(tmp_path):
+    """Without boxes two questions are left; with --no-evaluation there is no conclusion at all."""
+    few = ("report", "pictures", "--network", "tiny.h5", *GRAD_CAM)
+    measured = told(*few, "--out", tmp_path / "measured")
+    assert [question["key"] for question in measured["questions"]] == ["matters", "depends"]
+    assert measured["conclusion"]
+    assert "## Conclusion" in (tmp_path / "measured" / "report.md").read_text()
+    plain = told(*few, "--out", tmp_path / "plain", "--no-evaluation")
+    assert plain["questions"] == plain["conclusion"] == []
+    assert "Conclusion" not in (tmp_path / "plain" / "report.md").read_text()
+
+
+@proves("report --quiet", "report --json", "report --out")
+def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
+    names = {"comparison.png", "grad_cam_vanilla.png", "inputs.png", "maps.npz", "report.md"}
+    arguments = (
+        "report", Path("pictures").absolute(), "--network", Path("tiny.h5").absolute(),
+        "--no-evaluation", *GRAD_CAM,
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+
+    done = jaxvis(*arguments)
+    assert done.out.splitlines()[-1] == "report: report/report.md"
+    assert {path.name for path in Path("report").iterdir()} == names
+
+    assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
+    assert {path.name for path in Path("a/b").iterdir()} == names
+    refused = jaxvis(*arguments, "--quiet", "--class", "gose")
+    assert refused.code == 2
+    assert "gose" in refused.err  # errors are printed nevertheless
+
+    done = jaxvis(*arguments, "--json", "--out", "c")
+    found = json.loads(done.out)  # and nothing else is printed
+    assert found["report"] == str(Path("c/report.md"))
+    assert sorted(found["figures"]) == sorted(f"c/{n}" for n in names if n.endswith(".png"))
+    assert {path.name for path in Path().iterdir()} == {"report", "a", "c"}
+
+
+@proves("report images", "evaluate --images")
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["pictures/b_2.png"], ["b_2.png"]),
+        (["pictures/b_2.png", "pictures/a_1.png"], ["b_2.png", "a_1.png"]),
+        (["pictures/a*"], ["a_1.png"]),
+        (["pictures"], ["a_1.png", "b_2.png"]),
+    ],
+)
+def test_images(given, wanted, tmp_path):
+    """Files, folders and globs."""
+    few = ("--network", "my_network:make", "--methods", "saliency", "--rules", "vanilla")
+    found = told("report", *given, *few, "--no-evaluation", "--out", tmp_path)
+    assert [Path(image["file"]).name for image in found["images"]] == wanted
+    images = jv.load_images([Path("pictures", name) for name in wanted], SIZE)
+    with np.load(found["maps"]) as maps:
+        np.testing.assert_array_equal(maps["images"], images)
+
+    found = told("evaluate", "--images", *given, *few, "--class", "left", "--out", tmp_path)
+    own = own_network()
+    x = own.preprocess(images)
+    areas = ev.deletion(own.model, x, 0, jv.saliency(own.model, x, 0)).area
+    deletion = found["questions"][0]["maps"]["saliency vanilla"]["deletion"]
+    assert deletion["images"] == len(wanted)
+    assert deletion["mean"] == pytest.approx(areas.mean(), rel=1e-4)
+
+
+def own_network(function="make"):
+    """Return a network of `my_network`, made from the text and not by `jv.load`."""
+    names: dict = {}
+    exec(MODULE, names)
+    return names[function]()
+
+
+@proves(*each("report", "--network", "--weights"))
+@pytest.mark.parametrize("option", ["--network", "--weights"])
+def test_network(option, tmp_path):
+    """A file, a function in the working directory, and the name that the option had before."""
+    few = ("--methods", "saliency", "--rules", "vanilla", "--no-evaluation", "--out", tmp_path)
+    found = told("report", "pictures", option, "my_network:make", *few)
+    own = own_network()
+    x = own.preprocess(pictures())
+    best = np.asarray(own.model(x)).argmax(axis=1)
+    assert [i["class"]["name"] for i in found["images"]] == [own.labels[c] for c in best]
+    with np.load(tmp_path / "maps.npz") as maps:
+        assert same(maps["saliency_vanilla"], jv.saliency(own.model, x, best))
+    found = told("report", "pictures", option, "tiny.h5", *few)
+    assert {top["name"] for image in found["images"] for top in image["top"]} == set(LABELS)
+    with np.load(tmp_path / "maps.npz") as maps:
+        assert same(maps["saliency_vanilla"], maps_of("saliency"))
+
+
+@proves("report --network", "evaluate --network")
+@pytest.mark.parametrize("arguments", BOTH)
+def test_photographs_want_the_imagenet_network(arguments, tmp_path):
+    done = jaxvis(*arguments, "--out", tmp_path / "out")
+    assert done.code == 4
+    assert "imagenet: not here, and JAXVIS_OFFLINE is set" in done.err
+
+
+# evaluate
+
+
+class Chosen(NamedTuple):
+    """The options of the run that all tests of `evaluate` look at."""
+
+    classes: int | None = 2
+    layer: str = LAYER
+    rule: str = "guided"
+    precision: str = "bfloat16"
+    resample: str = "bicubic"
+
+
+CHOSEN = ("--images", "pictures", "--network", "tiny.h5", "--layer", LAYER, "--methods", "grad_cam",
+          "--rules", "guided", "--precision", "bfloat16", "--closely", "1")  # fmt: skip
+NAME = "Grad-CAM guided"
+
+
+@functools.cache
+def chosen_maps(chosen=Chosen()):  # noqa: B008 - a NamedTuple does not change
+    options = chosen._asdict()
+    return enlarged(maps_of("grad_cam", options.pop("rule"), **options))
+
+
+@pytest.fixture(scope="module")
+def evaluated(place, tmp_path_factory):
+    """One run with all options that change numbers: a run takes seconds, and each tells apart."""
+    out = tmp_path_factory.mktemp("evaluated")
+    with contextlib.chdir(place):
+        found = told(
+            "evaluate", *CHOSEN, "--class", "crane", "--labels", "labels.txt", "--resample",
+            "bicubic", "--boxes", "boxes.csv", "--out", out,
+        )  # fmt: skip
+    assert found == json.loads((out / "evaluation.json").read_text())
+    return found
+
+
+@proves("evaluate --boxes", "evaluate --class", "evaluate --labels", "evaluate --layer",
+        "evaluate --methods", "evaluate --precision", "evaluate --resample",
+        "evaluate --rules")  # fmt: skip
+def test_the_evaluation_is_of_the_maps_asked_for(evaluated):
+    """The class is named as only the file of labels names it; the share is counted by hand."""
+    questions = evaluated["questions"]
+    assert [question["key"] for question in questions] == ["where", "matters", "depends"]
+    for question in questions:
+        assert list(question["maps"]) == [NAME, *BASELINES]
+    found = questions[0]["maps"][NAME]["energy inside"]
+    assert found["images"] == 2
+    assert same(found["mean"], inside(chosen_maps()))
+    assert evaluated["layer"] == LAYER
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        {"classes": None},
+        {"layer": "block5_conv3"},
+        {"rule": "vanilla"},
+        {"precision": "highest"},
+        {"resample": "nearest"},
+    ],
+    ids=str,
+)
+def test_no_option_of_the_evaluation_is_ignored(evaluated, ignored):
+    """Without the option the share would be another."""
+    found = evaluated["questions"][0]["maps"][NAME]["energy inside"]["mean"]
+    assert not same(found, inside(chosen_maps(Chosen()._replace(**ignored))))
+
+
+@proves("evaluate --closely")
+def test_closely(evaluated):
+    """The second and third question are asked of the first image, the first one of both."""
+    where, matters, depends = evaluated["questions"]
+    assert evaluated["closely"] == 1
+    assert evaluated["images"] == where["maps"]["random"]["energy inside"]["images"] == 2
+    assert {found["images"] for found in matters["maps"]["random"].values()} == {0, 1}
+    assert {found["images"] for found in depends["maps"][NAME].values()} == {1}
+    x = jv.preprocess(pictures("bicubic"))
+    areas = ev.deletion(tiny("bfloat16"), x[:1], 2, chosen_maps()[:1]).area
+    assert matters["maps"][NAME]["deletion"]["mean"] == pytest.approx(areas[0], rel=1e-2)
+
+
+@proves("evaluate --quiet", "evaluate --json", "evaluate --out", "evaluate --weights")
+def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypatch):
+    """By default tables; without boxes those of two questions, or of one without weights."""
+    names = {"evaluation.json", "evaluation.md", "matters.png"}
+    shutil.copy(place / "my_network.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    arguments = (
+        "evaluate", "--images", place / "pictures", "--weights", "my_network:make",
+        "--methods", "saliency", "--rules", "vanilla", "--closely", "1",
+    )  # fmt: skip
+    done = jaxvis(*arguments)
+    assert "Does it matter to the network?" in done.out
+    assert "evaluation: evaluation/evaluation.md" in done.out.splitlines()[-1]
+    assert {path.name for path in Path("evaluation").iterdir()} == names
+
+    assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
+    assert {path.name for path in Path("a/b").iterdir()} == names
+    refused = jaxvis(*arguments, "--quiet", "--class", "up")
+    assert refused.code == 2
+    assert "up" in refused.err
+
+    done = jaxvis(*arguments, "--json", "--out", "c")
+    found = json.loads(done.out)
+    assert found == json.loads(Path("c/evaluation.json").read_text())
+    assert {Path(chart).parent for chart in found["charts"]} == {Path("c")}
+    assert {path.name for path in Path().iterdir()} >= {"evaluation", "a", "c"}
+
+
+@proves("evaluate --scenes", "evaluate --class")
+@pytest.mark.parametrize("chosen", [None, "cat"])
+def test_scenes(chosen, tmp_path):
+    """So many are drawn, each explained for its object; with --class all show that one."""
+    found = told(
+        "evaluate", "--network", "my_network:for_scenes", "--scenes", "2", "--closely", "1",
+        "--methods", "saliency", "--rules", "vanilla", "--out", tmp_path,
+        *(() if chosen is None else ("--class", chosen)),
+    )  # fmt: skip
+    assert found["images"] == 2
+    names = list(CLASSES[:2]) if chosen is None else [chosen] * 2
+    drawn = [jv.scene(seed, name) for seed, name in zip(HELD_OUT_SEEDS[:2], names, strict=True)]
+    x = jv.preprocess(np.stack([one.image for one in drawn]))
+    classes = [CLASSES.index(name) for name in names]
+    maps = np.asarray(jv.saliency(own_network("for_scenes").model, x, classes))
+    wanted = inside(maps, [one.mask for one in drawn])
+    energy = found["questions"][0]["maps"]["saliency vanilla"]["energy inside"]
+    assert energy["images"] == 2
+    assert energy["mean"] == pytest.approx(wanted, rel=1e-3)
+
+
+# both
+
+
+def kept(folder, *arguments, **environment):
+    """Run a process, since JAX stays told what to do; return what it compiled into `folder`."""
+    few = ("--network", "my_network:make", "--methods", "saliency", "--rules", "vanilla", "--quiet")
+    subprocess.run(
+        [sys.executable, "-m", "jaxvis", *arguments, *few, "--out", folder / "out"],
+        env=os.environ | environment, check=True,
+    )  # fmt: skip
+    return {path.name for path in folder.rglob("jaxlib-*/*") if not path.name.endswith("-atime")}
+
+
+@proves("report --cache")
+def test_cache_of_a_report(tmp_path):
+    """What one process compiled the next one finds; it goes to the folder of the cache."""
+    arguments = ("report", "pictures", "--no-evaluation", "--cache")
+    first = kept(tmp_path, *arguments)
+    assert len(first) > 1
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "out"}
+    assert kept(tmp_path, *arguments) == first
+
+
+@proves("evaluate --cache")
+def test_cache_of_an_evaluation(tmp_path):
+    arguments = ("evaluate", "--images", "pictures/a_1.png", "--cache")
+    assert len(kept(tmp_path, *arguments)) > 1
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "out"}
+
+
+@pytest.mark.parametrize("arguments", BOTH)
+@pytest.mark.parametrize("value", ["", "1", "FOLDER"])
+def test_cache_by_a_variable(arguments, value, tmp_path, monkeypatch):
+    """JAXVIS_COMPILE_CACHE=1 or =FOLDER does the same; without either nothing is kept."""
+    asked = []
+    monkeypatch.setattr("jaxvis.gradients.compile_cache.use_compile_cache", asked.append)
+    monkeypatch.setenv("JAXVIS_COMPILE_CACHE", value)
+    jaxvis(*arguments, "--network", "nowhere.h5", "--out", tmp_path)
+    assert asked == {"": [], "1": [None], "FOLDER": ["FOLDER"]}[value]
+
+
+# fetch, summary, classes, and the command itself
+
+
+@proves("fetch name", "fetch --file")
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_fetch(name, tmp_path, monkeypatch):
+    """A copy is verified and installed under the name that Keras gave the file; no other is."""
+    content = name.encode() * 100
+    file = SOURCES[name].file
+    known = Source(file, len(content), hashlib.md5(content).hexdigest(), ("https://nowhere/",))
+    monkeypatch.setitem(SOURCES, name, known)
+    (tmp_path / "copy").write_bytes(content)
+    done = jaxvis("fetch", name)
+    assert done.code == 4  # without --file it would have to be fetched
+    assert "JAXVIS_OFFLINE is set" in done.err
+    done = jaxvis("fetch", name, "--file", tmp_path / "copy")
+    installed = tmp_path / "cache" / file
+    assert done == (0, f"{name}: verified, at {installed}\n", "")
+    assert installed.read_bytes() == content
+    (tmp_path / "copy").write_bytes(content[::-1])
+    assert jaxvis("fetch", name, "--file", tmp_path / "copy").code == 4
+    assert jaxvis("fetch", name).code == 0  # nothing is fetched that is there
+    listed = jaxvis("weights").out
+    assert f"{name}: {installed}, {len(content):,} bytes, verified" in listed
+
+
+@proves(*each("summary", "--network", "--weights"))
+@pytest.mark.parametrize("option", ["--network", "--weights"])
+def test_summary(option):
+    """The parameters are counted from the arrays; the full VGG16's are Simonyan & Zisserman's."""
+    for name, network in (
+        ("tiny.h5", jv.load_vgg16("tiny.h5")),
+        ("demo", jv.load_vgg16("demo")),
+    ):
+        count = sum(array.size for array in jax.tree.leaves(network))
+        assert f"Total params: {count:,} " in jaxvis("summary", option, name).out
+    assert "Total params: 138,357,544 " in jaxvis("summary").out
+    own = jaxvis("summary", option, "my_network:make")
+    assert own.code == 0
+    assert "Total params: 138,357,544 " not in own.out
+
+
+@proves("classes text", *each("classes", "--network", "--weights"))
+@pytest.mark.parametrize("option", ["--network", "--weights"])
+def test_classes(option):
+    """The names are those that the network was made with; without one ImageNet's."""
+    for network, names in (
+        ("tiny.h5", LABELS),
+        ("my_network:make", ["left", "right"]),
+        ("demo", CLASSES),
+    ):
+        listed = jaxvis("classes", option, network).out.splitlines()
+        assert [line.split() for line in listed] == [[str(i), n] for i, n in enumerate(names)]
+    assert jaxvis("classes", "goos", option, "tiny.h5").out.split() == ["1", "goose"]
+    assert jaxvis("classes", "left", option, "tiny.h5").code == 2
+    assert jaxvis("classes", "goose").out.splitlines()[0].split() == ["99", "n01855672", "goose"]
+    assert len(jaxvis("classes").out.splitlines()) == 1000
+
+
+@proves("jaxvis --version")
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"jaxvis {jv.__version__}\n"
