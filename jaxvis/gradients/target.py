@@ -9,6 +9,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from jaxvis.types import AnyArray
+
 Model = Callable[..., Float[Array, "n classes"]]
 Score = Callable[[Float[Array, "n classes"]], Float[Array, " n"]]
 
@@ -55,13 +57,19 @@ def logit_cotangents(
         return pull_back(jnp.ones_like(scores))[0][None]
     if targets is None:
         targets = jnp.argmax(logits, axis=1)
-    if targets.shape not in ((), (n,)) and (targets.ndim != 2 or targets.shape[0] != n):
-        raise ValueError(
-            f"classes have shape {targets.shape}; wanted one index, one per image: ({n},), or "
-            f"several of every image: ({n}, k)"
-        )
+    check_target_shape(targets, n)
     rows = targets if targets.ndim == 2 else jnp.broadcast_to(targets, (n,))[:, None]
     return jax.nn.one_hot(rows.T, classes, dtype=logits.dtype)
+
+
+def check_target_shape(targets: Int[AnyArray, "..."], n: int) -> None:
+    """Raise ValueError unless targets are one index, (n,) or (n, k), for n images."""
+    shape = targets.shape
+    if shape not in ((), (n,)) and (len(shape) != 2 or shape[0] != n):
+        raise ValueError(
+            f"classes have shape {shape}; wanted one index, one per image: ({n},), or several of "
+            f"every image: ({n}, k)"
+        )
 
 
 def check_targets(targets: Int[Array, "..."] | None, logits: Float[Array, "n classes"]) -> None:

@@ -57,6 +57,11 @@ class Ready(NamedTuple):
 def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Rules) -> Ready:
     """Return what the compiled call takes; raises what is wrong before anything runs."""
     model, x, targets = as_model(model), as_inputs(x), as_targets(classes, asked.score)
+    if is_pair(model) and len(asked.layers) > 1:
+        raise ValueError(
+            f"layers are {', '.join(map(repr, asked.layers))}, but the model is a pair, cut at one "
+            "place already; wanted a model with cut(layer): jv.expose_relu makes one"
+        )
     for rule in rules.values():
         relu_under(rule)  # a TypeError for what is no rule
     gates = [rule for rule in rules.values() if isinstance(rule, Rule)]

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
-from jaxvis.gradients.target import as_inputs
+from jaxvis.gradients.target import as_inputs, as_targets, check_target_shape
 from jaxvis.methods.explain import compile_explain
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
@@ -43,9 +43,12 @@ def explain_batches(
             `explain`.
     """
     total = _count(x)
-    targets = None if classes is None else np.asarray(classes)
-    if targets is not None and targets.ndim == 0:
-        targets = np.broadcast_to(targets, (total,))
+    targets = None
+    if classes is not None:
+        targets = np.asarray(as_targets(classes, options.get("score")))
+        check_target_shape(targets, total)
+        if targets.ndim == 0:
+            targets = np.broadcast_to(targets, (total,))
     if batch_size == "auto":
         size = fitting_batch(model, x, targets, memory=memory, **options)
     else:

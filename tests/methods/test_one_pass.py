@@ -43,6 +43,16 @@ def equations(jaxpr):
                     yield from equations(inner)
 
 
+def convolutions(call, *arguments):
+    """How many convolutions a call takes, by the number of images that each of them is for."""
+    jaxpr = jax.make_jaxpr(call)(*arguments)
+    return Counter(
+        equation.invars[0].aval.shape[0]
+        for equation in equations(jaxpr.jaxpr)
+        if equation.primitive.name == "conv_general_dilated"
+    )
+
+
 @pytest.mark.parametrize(
     ("group", "wanted"),
     [(3, {3: 13, 9: 13}), (2, {2: 13, 1: 13, 6: 13, 3: 13})],
@@ -53,13 +63,8 @@ def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(
 ):
     """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
     *arguments, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments
-    jaxpr = jax.make_jaxpr(lambda: one_pass(*arguments, group))()
-    batches = Counter(
-        equation.invars[0].aval.shape[0]
-        for equation in equations(jaxpr.jaxpr)
-        if equation.primitive.name == "conv_general_dilated"
-    )
-    assert batches == wanted  # n = 3 images, or 2 and then 1
+    # n = 3 images, or 2 and then 1
+    assert convolutions(lambda: one_pass(*arguments, group)) == wanted
 
 
 def test_signed_maps_are_the_references_before_their_signs_went(narrow, pixels, classes):
