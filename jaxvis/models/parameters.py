@@ -69,7 +69,7 @@ def parameter_table(model: Any) -> str:
 
 # Keys that wrappers put around what people named: an exposed function, the value of an NNX
 # parameter, the collections of a Linen module, those of `any_model.adapters`.
-_WRAPPERS = {"function", "value", "params", "trained", "others"}
+_WRAPPERS = {"function", "value", "params", "batch_stats", "trained", "others"}
 _NUMBER = re.compile(r"^\d+\|")
 
 

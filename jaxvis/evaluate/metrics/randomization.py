@@ -24,8 +24,12 @@ from jaxvis.models.vgg16 import VGG16
 CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.kernel_shape is not None)
 How = Literal["he_normal", "permuted"]
 # What normalisations keep beside kernels, by the names that Flax, Haiku, Equinox and Keras use.
-ONES = {"scale", "gamma", "weight", "var", "variance", "moving_variance"}
-ZEROS = {"bias", "b", "beta", "offset", "mean", "moving_mean"}
+# Equinox calls a kernel "weight" too; Haiku's averages are told apart by the module that holds them.
+ONES = {"scale", "gamma", "var", "variance", "moving_variance", "var_ema"}
+ZEROS = {"bias", "b", "beta", "offset", "mean", "moving_mean", "mean_ema"}
+AVERAGES = {"average", "hidden"}
+# Equations that only give an array another form: it is used where the result is.
+FORMS = {"convert_element_type", "reshape", "squeeze", "transpose", "broadcast_in_dim", "copy"}
 
 
 def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
@@ -35,12 +39,15 @@ def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
     first of their arrays is used. Layers whose arrays are never used are left out.
 
     Raises:
-        ValueError: another model without `x`, or one that holds no weights.
+        ValueError: another model without `x`, or one that holds no weights or uses none.
     """
     if isinstance(model, VGG16):
         return tuple(name for name in CASCADE if hasattr(model, name))
     if x is None:
-        raise ValueError("wanted x: an input on which the order of the layers can be traced")
+        raise ValueError(
+            "the order of the layers of such a model is not known; wanted layer_order(model, x), "
+            "traced on an input, which the others take as order="
+        )
     leaves, tree = jax.tree.flatten(model)
     found = parameters(model)
 
@@ -58,21 +65,39 @@ def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
         if variable in used:
             first = used[variable]
             when[parameter.layer] = min(when.get(parameter.layer, first), first)
+    if not when:
+        raise ValueError("the model holds weights, but its logits use none of them")
     return tuple(sorted(when, key=lambda name: when[name], reverse=True))
 
 
 def _first_uses(jaxpr: Any) -> dict[Any, tuple[int, ...]]:
     """Return where each variable is first used: the equation's number, and on inside it."""
     first: dict[Any, tuple[int, ...]] = {}
-    for number, eqn in enumerate(jaxpr.eqns):
-        for body in jaxprs.bodies(eqn):
+
+    def note(variable: Any, place: tuple[int, ...]) -> None:
+        first[variable] = min(first.get(variable, place), place)
+
+    for variable in jaxprs.variables(jaxpr.outvars):
+        note(variable, (len(jaxpr.eqns),))
+    # Backwards, so that it is known where a result is used.
+    for number, eqn in reversed(list(enumerate(jaxpr.eqns))):
+        bodies = jaxprs.bodies(eqn)
+        for body in bodies:
             inside = _first_uses(body.jaxpr)
-            for atom, variable in zip(body.operands, body.jaxpr.invars, strict=False):
+            # What a loop scans over varies inside of it, but comes in at the same place.
+            alike = len(eqn.invars) == len(body.jaxpr.invars)
+            pairs = zip(eqn.invars if alike else body.operands, body.jaxpr.invars, strict=True)
+            for atom, variable in pairs:
                 if atom is not None and not jaxprs.is_literal(atom) and variable in inside:
-                    first.setdefault(atom, (number, *inside[variable]))
+                    note(atom, (number, *inside[variable]))
+        if bodies:
+            continue
+        places = [(number,)]
+        if eqn.primitive.name in FORMS:
+            places = [first[variable] for variable in eqn.outvars if variable in first]
         for variable in jaxprs.variables(eqn.invars):
-            if not jaxprs.bodies(eqn):
-                first.setdefault(variable, (number,))
+            for place in places:
+                note(variable, place)
     return first
 
 
@@ -149,17 +174,19 @@ def independent(
 
 
 def _drawn(parameter: Parameter, how: How, rng: np.random.Generator) -> np.ndarray:
-    shape, dtype = parameter.array.shape, parameter.array.dtype
-    if how == "he_normal" and parameter.name in ZEROS:
-        return np.zeros(shape, dtype)
-    if how == "he_normal" and parameter.array.ndim >= 2:
-        # Equinox keeps kernels as (out, in, ...) under the name "weight"; all others as (..., out).
-        fan_in = math.prod(shape[1:] if parameter.name == "weight" else shape[:-1])
-        kernel = rng.standard_normal(shape, np.float32)
-        kernel *= np.float32(math.sqrt(2 / fan_in))
-        return kernel.astype(dtype, copy=False)
-    if how == "he_normal" and parameter.name in ONES:
-        return np.ones(shape, dtype)
+    shape, dtype, name = parameter.array.shape, parameter.array.dtype, parameter.name
+    if how == "he_normal":
+        role = parameter.layer.rpartition("/")[2] if name in AVERAGES else name
+        if role in ZEROS:
+            return np.zeros(shape, dtype)
+        if role in ONES or (role == "weight" and len(shape) < 2):
+            return np.ones(shape, dtype)
+        if len(shape) >= 2:
+            # Equinox keeps kernels as (out, in, ...) under the name "weight"; all others (..., out).
+            fan_in = math.prod(shape[1:] if role == "weight" else shape[:-1])
+            kernel = rng.standard_normal(shape, np.float32)
+            kernel *= np.float32(math.sqrt(2 / fan_in))
+            return kernel.astype(dtype, copy=False)
     values = np.asarray(parameter.array.astype(jnp.float32))
     return rng.permutation(values.ravel()).reshape(shape).astype(dtype)
 
