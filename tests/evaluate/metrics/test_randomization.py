@@ -1,15 +1,24 @@
 """Random relatives of a network: what changes, what does not, and that nothing recompiles."""
 
+import contextlib
 import math
 
 import jax
+import jax.numpy as jnp
+import layered
 import numpy as np
 import pytest
 import scipy.stats
 from conftest import with_biases
 
 import jaxvis as jv
-from jaxvis.evaluate.metrics.randomization import CASCADE, cascading, independent, randomized
+from jaxvis.evaluate.metrics.randomization import (
+    CASCADE,
+    cascading,
+    independent,
+    layer_order,
+    randomized,
+)
 from jaxvis.models.layers import layer_shapes
 
 
@@ -161,3 +170,189 @@ def test_one_compilation_serves_all_networks(placed, rng, compilations):
         for _, network in networks:
             assert np.abs(maps(network, x) - plain).max() > 0
     assert len(compilations) == 1
+
+
+# ---- any network ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=layered.CASES)
+def case(request):
+    return layered.CASES[request.param]()
+
+
+@pytest.fixture(scope="module")
+def order(case):
+    with as_keras_wants():
+        return layer_order(case.model, case.x)
+
+
+@contextlib.contextmanager
+def as_keras_wants():
+    """Its own code does not hold to strict promotion."""
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def arrays_of(model) -> dict[str, np.ndarray]:
+    """Copies of all arrays, by their paths."""
+    leaves = jax.tree_util.tree_leaves_with_path(model)
+    return {
+        jax.tree_util.keystr(path): np.array(leaf, np.float64)
+        for path, leaf in leaves
+        if hasattr(leaf, "dtype")
+    }
+
+
+def changed(before, after) -> set[str]:
+    assert list(before) == list(after)
+    return {path for path in before if before[path].tobytes() != after[path].tobytes()}
+
+
+def named(case, arrays, name) -> set[str]:
+    return {path for path in arrays if case.layers[name] in path and "counter" not in path}
+
+
+def filled(model):
+    """Every float another number above 0, so that none of them is 0 or 1 by chance."""
+    rng = np.random.Generator(np.random.PCG64(5))
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(rng.uniform(0.2, 0.8, leaf.shape), leaf.dtype)
+        if hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
+        model,
+    )  # fmt: skip
+
+
+def test_the_order_is_that_of_the_code_from_the_logits_down(case, order):
+    assert order == tuple(reversed(case.layers))
+
+
+@pytest.mark.parametrize("how", ["he_normal", "permuted"])
+def test_only_the_arrays_of_the_named_layer_change(case, order, how):
+    model = filled(case.model)
+    before = arrays_of(model)
+    for name in case.layers:
+        copy = randomized(model, [name], order=order, how=how)
+        wanted = named(case, before, name)
+        found = changed(before, arrays_of(copy))
+        if how == "permuted":  # which may leave a few numbers where they are
+            found |= {path for path in wanted if before[path].size < 10}
+        assert found == wanted
+        assert jax.tree.structure(copy) == jax.tree.structure(model)
+        for one, two in zip(jax.tree.leaves(copy), jax.tree.leaves(model), strict=True):
+            assert getattr(one, "dtype", None) == getattr(two, "dtype", None)
+    assert changed(before, arrays_of(model)) == set()
+
+
+def test_biases_become_0_scales_1_and_kernels_he_normal(case, order):
+    """Of 40 draws; a deviation within five standard errors, which no other layout's would be."""
+    model = filled(case.model)
+    draws = [arrays_of(randomized(model, order, order=order, seed=seed)) for seed in range(40)]
+    kernels = 0
+    for name in case.layers:
+        for path in named(case, draws[0], name):
+            values = np.stack([draw[path] for draw in draws])
+            kernel = any(text in path for text in ("kernel", "weight", "'w'"))
+            if kernel and name in case.fan_in:
+                kernels += 1
+                unit = values / math.sqrt(2 / case.fan_in[name])
+                assert abs(unit.std() - 1) < 5 / math.sqrt(2 * unit.size), path
+                assert abs(unit.mean()) < 5 / math.sqrt(unit.size), path
+            elif any(text in path for text in ("scale", "gamma", "var", "weight")):
+                assert (values == 1).all(), path  # Equinox's "weight" of a normalisation too
+            elif not kernel:
+                assert not values.any(), path
+    assert kernels == len(case.fan_in) > 0
+
+
+def test_permuted_arrays_keep_their_values(case, order):
+    model = filled(case.model)
+    before = arrays_of(model)
+    after = arrays_of(randomized(model, order, order=order, how="permuted"))
+    for path in before:
+        np.testing.assert_array_equal(np.sort(before[path], None), np.sort(after[path], None))
+
+
+def test_a_layer_is_the_same_for_a_seed_whatever_else_is_random(case, order):
+    model = filled(case.model)
+    all_layers, same, other = (
+        arrays_of(randomized(model, order, order=order, seed=seed)) for seed in (3, 3, 4)
+    )
+    assert changed(all_layers, same) == set()
+    for name in case.layers:
+        alone = arrays_of(randomized(model, [name], order=order, seed=3))
+        assert not changed(all_layers, alone) & named(case, alone, name)
+    kernels = {path for path in all_layers if len(np.unique(all_layers[path])) > 1}
+    assert changed(all_layers, other) >= kernels & set().union(
+        *(named(case, all_layers, name) for name in case.fan_in)
+    )
+
+
+def test_stages_go_down_from_the_logits(case, order):
+    model = filled(case.model)
+    before = arrays_of(model)
+    steps = [(name, arrays_of(one)) for name, one in cascading(model, 2, order=order)]
+    alone = [(name, arrays_of(one)) for name, one in independent(model, 2, order=order)]
+    assert [name for name, _ in steps] == [name for name, _ in alone] == list(order)
+    done: set[str] = set()
+    for (name, cascaded), (_, single) in zip(steps, alone, strict=True):
+        done |= named(case, before, name)
+        assert changed(before, cascaded) == done
+        assert changed(before, single) == named(case, before, name)
+
+
+def test_every_layer_matters_to_the_logits_and_stays_finite(case, order):
+    """Nothing negative has become a variance."""
+    with as_keras_wants():
+        plain = np.asarray(case.model(case.x))
+        for name, model in independent(case.model, order=order):
+            logits = np.asarray(model(case.x))
+            assert np.isfinite(logits).all(), name
+            if name in case.fan_in:
+                assert (logits != plain).any(), name
+
+
+def test_one_compilation_serves_all_relatives_of_any_network(compilations):
+    case = layered.nnx_module()
+    order = layer_order(case.model, case.x)
+    plain = np.asarray(jv.explain(case.model, case.x, 1, methods=["saliency"]).logits)
+    compilations.clear()
+    for _, model in cascading(case.model, order=order):
+        found = jv.explain(model, case.x, 1, methods=["saliency"]).logits
+        assert (np.asarray(found) != plain).any()
+    assert compilations == []
+
+
+def test_a_pair_is_cut_already(rng):
+    """Arrays that a half holds but does not use are no layers of it."""
+    weights = {"low": {"w": jnp.ones((3, 4))}, "top": {"w": jnp.ones((4, 2))}}
+    body = jax.tree_util.Partial(lambda w, x: x @ w["low"]["w"], weights)
+    head = jax.tree_util.Partial(lambda w, x: x @ w["top"]["w"], weights)
+    assert layer_order((body, head), jnp.ones((1, 3))) == ("1/top", "0/low")
+
+
+def test_networks_whose_layers_nobody_can_tell():
+    x = jnp.ones((2, 6))
+    closed = jv.expose_relu(lambda x: x @ jnp.ones((6, 3)))
+    for call in (
+        lambda: layer_order(closed, x),
+        lambda: randomized(closed, ["a"], order=["a"]),
+        lambda: list(independent(closed, order=["a"])),
+    ):
+        with pytest.raises(ValueError, match="holds no weights: .*closes over.* wanted .*Partial"):
+            call()
+    unused = jax.tree_util.Partial(lambda w, x: x, {"a": jnp.ones(3)})
+    with pytest.raises(ValueError, match="holds weights, but its logits use none"):
+        layer_order(unused, x)
+    model = layered.plain().model
+    for call in (
+        lambda: layer_order(model),
+        lambda: randomized(model, ["a"]),
+        lambda: next(cascading(model)),
+        lambda: next(independent(model)),
+    ):
+        with pytest.raises(ValueError, match=r"wanted layer_order\(model, x\), .* as order="):
+            call()
+    with pytest.raises(ValueError, match=r"no layer with weights named 'c'; wanted some of a, b$"):
+        randomized(model, ["c"], order=("a", "b"))
+    with pytest.raises(ValueError, match="how is 'zeros'; wanted 'he_normal' or 'permuted'"):
+        randomized(model, ["a"], order=("a", "b"), how="zeros")
