@@ -24,7 +24,7 @@ from jaxvis.models.vgg16 import VGG16
 CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.kernel_shape is not None)
 How = Literal["he_normal", "permuted"]
 # What normalisations keep beside kernels, by the names that Flax, Haiku, Equinox and Keras use.
-# Equinox calls a kernel "weight" too; Haiku's averages are told apart by the module that holds them.
+# Equinox calls a kernel "weight" too; Haiku's averages are told apart by their module.
 ONES = {"scale", "gamma", "var", "variance", "moving_variance", "var_ema"}
 ZEROS = {"bias", "b", "beta", "offset", "mean", "moving_mean", "mean_ema"}
 AVERAGES = {"average", "hidden"}
@@ -92,7 +92,7 @@ def _first_uses(jaxpr: Any) -> dict[Any, tuple[int, ...]]:
                     note(atom, (number, *inside[variable]))
         if bodies:
             continue
-        places = [(number,)]
+        places: list[tuple[int, ...]] = [(number,)]
         if eqn.primitive.name in FORMS:
             places = [first[variable] for variable in eqn.outvars if variable in first]
         for variable in jaxprs.variables(eqn.invars):
@@ -182,7 +182,7 @@ def _drawn(parameter: Parameter, how: How, rng: np.random.Generator) -> np.ndarr
         if role in ONES or (role == "weight" and len(shape) < 2):
             return np.ones(shape, dtype)
         if len(shape) >= 2:
-            # Equinox keeps kernels as (out, in, ...) under the name "weight"; all others (..., out).
+            # Equinox has kernels (out, in, ...) under the name "weight"; all others (..., out).
             fan_in = math.prod(shape[1:] if role == "weight" else shape[:-1])
             kernel = rng.standard_normal(shape, np.float32)
             kernel *= np.float32(math.sqrt(2 / fan_in))
