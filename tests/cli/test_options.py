@@ -335,10 +335,19 @@ def share_shown(pixels, path):
     return len(wanted & colours_in(path)) / len(wanted)
 
 
-def coloured(maps, colormap):
-    """Return the colours of maps, each from its smallest value to its largest."""
+def coloured(raw, colormap, figure, *, percentile=100.0):
+    """Return the colours of maps by the path of the figure that shows them.
+
+    In a figure of their own each runs from its smallest value to its largest; in the comparison
+    all are on one scale, from 0 to the largest raw value or to a percentile.
+    """
+    maps, colours = enlarged(raw), matplotlib.colormaps[colormap]
     low, high = (end(axis=(1, 2), keepdims=True) for end in (maps.min, maps.max))
-    return matplotlib.colormaps[colormap]((maps - low) / (high - low), bytes=True)[..., :3]
+    top = np.percentile(raw, percentile)
+    return {
+        f"report/{figure}.png": colours((maps - low) / (high - low), bytes=True)[..., :3],
+        "report/comparison.png": colours(maps / top, bytes=True)[..., :3],
+    }
 
 
 def blended(images, colours, alpha):
@@ -348,27 +357,25 @@ def blended(images, colours, alpha):
 @proves("report --alpha")
 def test_alpha():
     """The overlay's pixels are those of a blend by hand, in the figure and in the comparison."""
-    alpha = 0.25
+    alpha, name = 0.25, "grad_cam_vanilla"
     _, maps = report("--alpha", alpha, "--layer", LAYER, *GRAD_CAM)
-    cams = enlarged(maps["grad_cam_vanilla"])
-    top = maps["grad_cam_vanilla"].max()  # the comparison has one scale per row
-    on_one_scale = matplotlib.colormaps["jet"](cams / top, bytes=True)[..., :3]
-    figures = {"grad_cam_vanilla": coloured(cams, "jet"), "comparison": on_one_scale}
-    for name, colours in figures.items():
-        path = Path("report", f"{name}.png")
+    for path, colours in coloured(maps[name], "jet", name).items():
         assert share_shown(blended(maps["images"], colours, alpha), path) > 0.95
         assert share_shown(blended(maps["images"], colours, 0.5), path) < 0.1
 
 
 @proves("report --colormap")
-@pytest.mark.parametrize("method", LAB)
-def test_colormap(method):
+@pytest.mark.parametrize(("method", "percentile"), [("saliency", 99.5), ("grad_cam", 100)])
+def test_colormap(method, percentile):
+    """The percentile is what `figure_comparison` says of maps that stand alone."""
+    name = f"{method}_vanilla"
     _, maps = report("--colormap", "viridis", "--methods", method, "--rules", "vanilla")
-    for name, at_least, at_most in (("viridis", 0.95, 1), ("jet", 0, 0.1)):
-        pixels = coloured(enlarged(maps[f"{method}_vanilla"]), name)
-        if method == "grad_cam":
-            pixels = blended(maps["images"], pixels, 0.5)
-        assert at_least <= share_shown(pixels, f"report/{method}_vanilla.png") <= at_most
+    for colormap, at_least, at_most in (("viridis", 0.95, 1), ("jet", 0, 0.1)):
+        pixels_of = coloured(maps[name], colormap, name, percentile=percentile)
+        for path, pixels in pixels_of.items():
+            if method == "grad_cam":
+                pixels = blended(maps["images"], pixels, 0.5)
+            assert at_least <= share_shown(pixels, path) <= at_most
 
 
 @proves("report --boxes")
