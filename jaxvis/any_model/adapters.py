@@ -36,14 +36,15 @@ def as_model(model: Any) -> Any:
             f"the model is a {type(model).__name__}; wanted a callable model(x, relu=...)"
         )
     names, any_name = _keywords(model)
+    kinds = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    if "flax" in kinds and hasattr(model, "unbind"):  # Linen, whose bound modules have no hash
+        called = _linen_call(model)
+        return called if "relu" in names else expose_relu(called)
     if "relu" in names:
         return model
-    kinds = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
     if "keras" in kinds:
         return _from_keras(model)
-    if "flax" in kinds:
-        return _from_flax(model)
-    if "equinox" in kinds:
+    if kinds & {"equinox", "flax"}:  # modules of Equinox and Flax NNX are pytrees
         return expose_relu(model)
     if any_name:
         return model  # it may use relu=; if it does not, `check_called` will say so
@@ -114,9 +115,7 @@ def _by_path(variables: Any) -> dict[str, jax.Array]:
     return {f"{i:0{width}}|{v.path}": v.value for i, v in enumerate(variables)}
 
 
-def _from_flax(model: Any) -> ExposedRelu:
-    if not hasattr(model, "unbind"):  # NNX, whose modules are pytrees
-        return expose_relu(model)
+def _linen_call(model: Any) -> jax.tree_util.Partial:
     if getattr(model, "scope", None) is None:
         raise TypeError(
             f"{_name(model)} is a Flax Linen module without variables; wanted them bound: "
@@ -124,7 +123,7 @@ def _from_flax(model: Any) -> ExposedRelu:
             "variables))"
         )
     module, variables = model.unbind()
-    return expose_relu(jax.tree_util.Partial(_LinenCall(module), variables))
+    return jax.tree_util.Partial(_LinenCall(module), variables)
 
 
 @dataclass(frozen=True)
@@ -133,5 +132,5 @@ class _LinenCall:
 
     module: Any
 
-    def __call__(self, variables: Any, x: Any) -> Any:
-        return self.module.apply(variables, x)
+    def __call__(self, variables: Any, x: Any, **relu: Any) -> Any:
+        return self.module.apply(variables, x, **relu)
