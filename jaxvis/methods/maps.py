@@ -34,10 +34,12 @@ class Maps(Mapping[MapName, Any]):
 
     def __getitem__(self, name: Any) -> Any:
         """Return one map by (method, rule), or all of a method by rule."""
-        if isinstance(name, str):
-            return self._of(name)
-        method, rule = name
-        return self._of(method)[rule]
+        match name:
+            case str():
+                return self._of(name)
+            case (method, rule):
+                return self._of(method)[rule]
+        raise KeyError(f"{name!r}: wanted a method's name, or (method, rule)")
 
     def __getattr__(self, name: str) -> dict[str, Any]:
         maps = self.__dict__.get("_maps", {})
@@ -69,11 +71,13 @@ class Maps(Mapping[MapName, Any]):
         """Return the maps as rows of `figure_comparison`."""
         rows = []
         for (name, rule), value in self.items():
-            method = METHODS[name]
+            method = METHODS.get(name)  # None for one of the user's own
+            title = name if method is None else method.title
+            laid_over = method is None or method.at == "layer"
             by_layer = value if isinstance(value, dict) else {None: value}
             for layer, array in by_layer.items():
                 of = "" if layer is None else f" of {layer}"
-                rows.append(MapRow(f"{method.title}{of}: {rule}", array, method.at == "layer"))
+                rows.append(MapRow(f"{title}{of}: {rule}", array, laid_over))
         return rows
 
     def _of(self, method: str) -> dict[str, Any]:

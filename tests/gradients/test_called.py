@@ -11,7 +11,8 @@ import pytest
 from networks import conv, normal
 
 import jaxvis as jv
-from jaxvis.gradients.relu import RULES, is_vanilla
+from jaxvis.gradients.called import is_vanilla
+from jaxvis.gradients.relu import RULES
 
 X = normal(3, 4, 5, 3)
 KERNEL, OUT, HIDDEN = normal(3, 3, 3, 6, seed=1), normal(6, 3, seed=2), normal(6, 6, seed=3)
