@@ -97,9 +97,13 @@ def with_layer(network: Network, layer: str | int | None) -> Network:
 def grey_level(network: Network) -> float:
     """Return how much of the network's input one grey level of 255 is: 1 in Keras's mode "caffe".
 
-    Noise and offsets are meant in grey levels, whatever `preprocess` makes of them.
+    Noise and offsets are meant in grey levels, whatever `preprocess` makes of them. It is asked
+    about two images half black and half white: one that divides by an image's own deviation would
+    make nothing of an even one.
     """
-    ends = np.stack([np.full((*network.size, 3), value, np.uint8) for value in (0, 255)])
+    half = np.zeros((*network.size, 3), np.uint8)
+    half[: network.size[0] // 2] = 255
+    ends = np.stack([half, 255 - half])
     leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(network.preprocess(ends))]
     return max(float(np.abs(leaf[1] - leaf[0]).mean()) / 255 for leaf in leaves)
 
@@ -142,24 +146,59 @@ def describe(
                 f"a {type(model).__name__} does not say what it reads; wanted size=(height, width) "
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
-        found = name or getattr(model, "name", None) or type(model).__name__
         names = None if labels is None else tuple(labels)
         made = Network(
-            as_model(model), size, preprocess, names, -1 if layer is None else layer, str(found)
-        )
+            as_model(model), size, preprocess, names, -1 if layer is None else layer,
+            name or _name_of(model),
+        )  # fmt: skip
     _check(made)
     return made
 
 
+def _name_of(model: Any) -> str:
+    """The name that a model or function has of its own, else that of its class."""
+    for attribute in ("function", "func"):  # what an exposed model and a Partial are made of
+        if callable(getattr(model, attribute, None)):
+            return _name_of(getattr(model, attribute))
+    found = getattr(model, "name", None) or getattr(model, "__name__", None)
+    return found if isinstance(found, str) else type(model).__name__
+
+
 def _check(network: Network) -> None:
     """Raise what is wrong between an image and its logits; only `preprocess` computes."""
-    if len(network.size) != 2 or not all(isinstance(s, int) and s > 0 for s in network.size):
-        raise ValueError(f"size is {network.size!r}; wanted (height, width) in pixels")
+    size = network.size
+    if (
+        not isinstance(size, tuple)
+        or len(size) != 2
+        or not all(isinstance(side, int) and side > 0 for side in size)
+    ):
+        raise ValueError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
         return  # without a classifier there are no logits, but a body to cut
-    x = as_inputs(network.preprocess(np.zeros((1, *network.size, 3), np.uint8)))
-    check_inputs(x)
-    logits = jax.eval_shape(network.forward, x)
+    x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
+    try:
+        x = as_inputs(x)
+        fits = check_inputs(x) == 1
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        found = ", ".join(
+            f"{leaf.dtype} {leaf.shape}" if hasattr(leaf, "shape") else f"a {type(leaf).__name__}"
+            for leaf in jax.tree.leaves(x)
+        )
+        raise ValueError(
+            f"preprocess returned {found or 'nothing'} for uint8 {(1, *size, 3)}, one image; "
+            "wanted floats whose first axis is that of the images"
+        )
+    try:
+        logits = jax.eval_shape(network.forward, x)
+    except TypeError as error:
+        if "required" not in str(error) or "'relu'" not in str(error):
+            raise
+        raise TypeError(
+            f"{network.name} cannot be called without relu=; wanted a default, as in "
+            "def model(x, relu=jax.nn.relu)"
+        ) from error
     check_logits(logits, 1)
     classes = logits.shape[1]
     if network.labels is not None and len(network.labels) != classes:
