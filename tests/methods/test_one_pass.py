@@ -1,10 +1,12 @@
 from collections import Counter
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import relative_error
 from jax.extend import core
+from networks import conv, normal
 
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
@@ -153,3 +155,56 @@ def test_errors_are_those_of_grad_cam(narrow, pixels):
         jv.explain(narrow, pixels, 7)
     with pytest.raises(ValueError, match="behind 'flatten' there is shape"):
         jv.explain(narrow, pixels, 0, layer="flatten")
+
+
+def minus_the_batchs_mean(x, relu=jax.nn.relu):
+    """A body in which every image changes the activation of every other."""
+    a = relu(conv(x - x.mean(axis=0, keepdims=True), normal(3, 3, 3, 6)))
+    return a - a.mean(axis=(0, 1, 2), keepdims=True) / 2
+
+
+def two_layers(a, relu=jax.nn.relu):
+    hidden = relu(a.mean((1, 2)) @ normal(6, 16, seed=1))
+    return (hidden - hidden.mean(axis=0, keepdims=True)) @ normal(16, 3, seed=2)
+
+
+def test_images_that_influence_each_other_are_kept_together():
+    """Three images are two groups on a CPU, and only a network that says so may be split."""
+    x, classes = normal(3, 6, 7, 3, seed=3), np.array([2, 0, 1])
+    pair = minus_the_batchs_mean, two_layers
+    maps = jv.explain(pair, x, classes)
+    rows = np.arange(3)
+
+    def whole(x, relu=jax.nn.relu):
+        return two_layers(minus_the_batchs_mean(x, relu), relu)
+
+    @jax.jit
+    def by_hand(x, rule):
+        relu = lambda x: jv.relu(x, rule)  # noqa: E731
+        gradient = jax.grad(lambda x: whole(x, relu)[rows, classes].sum())(x)
+        a = minus_the_batchs_mean(x)
+        weights = jax.grad(lambda a: two_layers(a, relu)[rows, classes].sum())(a)
+        cam = (weights.mean((1, 2), keepdims=True) * a).sum(axis=-1)
+        return jnp.abs(gradient).max(axis=-1), jnp.maximum(cam, 0)
+
+    for name, rule in RULES.items():
+        wanted, cam = by_hand(x, rule)
+        assert relative_error(maps.saliency[name], wanted) < 1e-5
+        assert relative_error(jv.saliency(whole, x, classes, rule=rule), wanted) < 1e-5
+        assert relative_error(jv.saliency(pair, x, classes, rule=rule), wanted) < 1e-5
+        assert relative_error(maps.grad_cam[name], cam) < 1e-5
+        assert relative_error(jv.grad_cam(pair, x, classes, rule=rule), cam) < 1e-5
+    alone = jax.jit(jax.vmap(lambda image: whole(image[None])[0]))(x)
+    assert relative_error(alone, whole(x)) > 0.1  # else the images would not matter
+
+
+def test_vgg16_says_that_its_images_are_independent(narrow, pixels):
+    """And they are: the logits of one image are those that it has among others."""
+    assert narrow.images_are_independent
+    run = jax.jit(narrow)
+    alone = np.concatenate([run(pixels[i : i + 1]) for i in range(3)])
+    assert relative_error(alone, run(pixels)) < 1e-5
+    group = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-1]
+    assert group == (2 if jax.default_backend() == "cpu" else 3)
+    pair = narrow.cut("block5_conv3")
+    assert ready(pair, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-1] is None
