@@ -11,12 +11,12 @@ from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
 from jaxvis.evaluate.subjects import file_subjects, scene_subjects
-from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
 from jaxvis.report.output import environment, staging
+from jaxvis.report.result import check_layer
 from jaxvis.weights.load import load
 
 SCENES = 500
@@ -69,7 +69,7 @@ def write_evaluation(
         progress("loading")
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)
-        cut(network.model, network.layer)
+        check_layer(network, options.methods)
         if options.images is None:
             subjects = scene_subjects(network, options.scenes, class_name=options.class_name)
         else:

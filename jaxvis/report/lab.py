@@ -13,7 +13,6 @@ from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.questions.question import Question
 from jaxvis.evaluate.subjects import Subjects, masks_of
 from jaxvis.evaluate.tables import data
-from jaxvis.gradients.cut import cut
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
@@ -24,7 +23,7 @@ from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, staging
 from jaxvis.report.result import Options as Options
-from jaxvis.report.result import Result, capitalised
+from jaxvis.report.result import Result, capitalised, check_layer
 from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
 from jaxvis.weights.load import load
@@ -93,7 +92,7 @@ def compute(
         pictures = load_images(files, network.size, resample=options.resample)
     masks = masks_of(files, network.size, options.boxes)
     wanted = None if options.class_name is None else network.class_index(options.class_name)
-    cut(network.model, network.layer)
+    check_layer(network, options.methods)
     asked: Asked = {
         "layer": network.layer, "methods": options.methods, "rules": options.rules
     }  # fmt: skip

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxvis.evaluate.questions.question import Question
+from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.catalogue import LAB
+from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import Maps
 from jaxvis.models.labels import Prediction, softmax
 from jaxvis.models.network import Network
@@ -58,3 +59,15 @@ class Result(NamedTuple):
 def capitalised(title: str) -> str:
     """Return a title as it begins a sentence: "Saliency", "Grad-CAM"."""
     return title[:1].upper() + title[1:]
+
+
+def check_layer(network: Network, methods: Sequence[str]) -> None:
+    """Raise ValueError, before anything is computed, if a layer is wanted that is not there."""
+    if not any(METHODS[name].at == "layer" for name in methods):
+        return
+    try:
+        cut(network.model, network.layer)
+    except TypeError as error:
+        raise ValueError(
+            f"{network.name}: {error}, or ask for --methods without a layer"
+        ) from error

@@ -260,3 +260,30 @@ def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
     assert {"comparison.png", "comparison_2.png"} <= set(names)
     text = (tmp_path / "r" / "report.md").read_text()
     assert text.index("(comparison.png)") < text.index("(comparison_2.png)")
+
+
+UNCUT = """
+import jax
+import jax.numpy as jnp
+
+import jaxvis as jv
+
+
+def make():
+    def model(x, relu=jax.nn.relu):
+        return relu(x).mean(axis=(1, 2)) / 100
+
+    return jv.describe(model, size=(32, 32), preprocess=jv.preprocess)
+"""
+
+
+def test_a_network_that_cannot_be_cut_is_refused_only_where_a_layer_is_wanted(place):
+    (place / "uncut.py").write_text(UNCUT)
+    arguments = ("report", "pictures", "--network", "uncut:make", "--out", "cannot", "--quiet")
+    done = jaxvis(place, *arguments)
+    assert done.returncode == 2
+    assert "jaxvis: model: a function cannot be cut; wanted a model with cut(layer)" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = jaxvis(place, *arguments, "--methods", "saliency")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list((place / "cannot").glob("grad_cam*"))
