@@ -69,8 +69,9 @@ def output(add: Add, folder: str) -> None:
 
 def precision(chosen: argparse.Namespace, name: str) -> str | None:
     """Return the precision asked for: "highest" by default, of a network that jaxvis builds."""
-    own = ":" in name and not name.endswith(".h5")
-    return chosen.precision or (None if own else "highest")
+    from jaxvis.weights.load import names_function
+
+    return chosen.precision or (None if names_function(name) else "highest")
 
 
 def labels(chosen: argparse.Namespace) -> list[str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def load(
         ValueError: another number of labels than classes.
     """
     text = str(network)
-    if not _FUNCTION.fullmatch(text) or Path(text).exists():
+    if not names_function(text):
         model = load_vgg16(network, labels=labels, precision=precision)
         return describe(model, name=f"VGG16, {text}")
     made = _made_by(text)
@@ -64,36 +65,46 @@ def load(
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]+:[A-Za-z_]\w*")
 
 
+def names_function(network: str) -> bool:
+    """Whether this is "module:function", and not the path of a file."""
+    return bool(_FUNCTION.fullmatch(network)) and not Path(network).exists()
+
+
 class NetworkError(ValueError):
     """A network that cannot be had from "module:function"; the message says why."""
 
 
 def _made_by(text: str) -> Network:
     module_name, _, name = text.partition(":")
-    sys.path.insert(0, os.getcwd())  # where people keep the module beside their photographs
+    here = os.getcwd()  # where people keep the module, and others that it imports, maybe later
+    sys.path.insert(0, here)
     try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not module_name.startswith(str(error.name)):
-            raise  # something that the module itself imports
-        raise NetworkError(
-            f"{text}: there is no module {error.name!r} here or among those installed; wanted "
-            "MODULE:FUNCTION, as in my_network:make for make() in my_network.py"
-        ) from error
+        function = getattr(_imported(module_name, text), name, None)
+        if not callable(function):
+            raise NetworkError(
+                f"{text}: {module_name} has no function {name!r}; wanted one that returns a Network"
+            )
+        made = function()
     finally:
-        sys.path.remove(os.getcwd())
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise NetworkError(
-            f"{text}: {module_name} has no function {name!r}; wanted one that returns a Network"
-        )
-    made = function()
+        sys.path.remove(here)
     if isinstance(made, Network | VGG16):
         return as_network(made)
     raise NetworkError(
         f"{text}: it returned something of type {type(made).__name__}; wanted a Network: "
         "jv.describe(model, size=..., preprocess=...)"
     )
+
+
+def _imported(module_name: str, text: str) -> ModuleType:
+    try:
+        return import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # something that the module itself imports
+        raise NetworkError(
+            f"{text}: there is no module {error.name!r} here or among those installed; wanted "
+            "MODULE:FUNCTION, as in my_network:make for make() in my_network.py"
+        ) from error
 
 
 def load_vgg16(
