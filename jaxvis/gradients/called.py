@@ -46,10 +46,10 @@ class NotedRelu:
     relu: Relu
     calls: Calls
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the ReLU."""
         self.calls.any = True
-        return self.relu(*args)
+        return self.relu(*args, **kwargs)
 
 
 def check_called(called: bool, rules: Mapping[str, Rule | Relu]) -> None:

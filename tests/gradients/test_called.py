@@ -4,6 +4,8 @@ Whether a model called its ReLU is known when it is traced, and must be known wh
 used again, and under the caller's own transformations.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -262,3 +264,39 @@ def test_what_is_known_to_be_vanilla():
     for rule in (jv.GUIDED, jv.RECTIFIED, jv.Rule(0, 0), jv.Rule(1, 1), jv.guided_relu):
         assert not is_vanilla(rule)
     assert not jax.jit(lambda rule: jnp.asarray(is_vanilla(rule)))(jv.VANILLA)
+
+
+@jax.jit
+def as_an_argument(relu, x):
+    return relu(x)
+
+
+@partial(jax.jit, static_argnums=0)
+def as_a_static_argument(relu, x):
+    return relu(x)
+
+
+HANDED_ON = {
+    "argument": as_an_argument,
+    "static argument": as_a_static_argument,
+    "by keyword": lambda relu, x: relu(x=x),
+    "map": lambda relu, x: jax.lax.map(relu, x),
+    "vmap": lambda relu, x: jax.vmap(relu)(x),
+}
+
+
+@pytest.mark.parametrize("hand_on", HANDED_ON.values(), ids=HANDED_ON)
+def test_a_relu_that_is_handed_on_counts(hand_on):
+    """To functions that JAX keeps traced, whatever they were called with before."""
+
+    def model(x, relu):
+        return head(conv(x, KERNEL), relu=lambda a: hand_on(relu, a))
+
+    for index in (1, 0):
+        for rule, gate in ((jv.GUIDED, jv.guided_relu), (jv.RECTIFIED, jv.rectified_relu)):
+            wanted = jax.grad(lambda x: head(conv(x, KERNEL), gate)[:, index].sum())(X)  # noqa: B023
+            found = jv.input_gradient(model, X, index, rule=rule)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+    with jax.disable_jit():
+        found = jv.input_gradient(model, X, index, rule=rule)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
