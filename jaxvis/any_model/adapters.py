@@ -84,14 +84,17 @@ class _KerasCall:
 
     def __call__(self, variables: Mapping[str, Mapping[str, jax.Array]], x: Any) -> Any:
         model = self.model()
-        inputs = x if len(model.inputs) == 1 or isinstance(x, dict) else list(x)
+        listed = isinstance(x, tuple) and hasattr(model, "inputs")  # as functional models have them
+        inputs = list(x) if listed else x
         trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
-        outputs, _ = model.stateless_call(trained, others, inputs, training=False)
+        names, _ = _keywords(model.call)  # not every subclass of keras.Model takes training=
+        options = {"training": False} if "training" in names else {}
+        outputs, _ = model.stateless_call(trained, others, inputs, **options)
         return outputs
 
 
 def _from_keras(model: Any) -> ExposedRelu:
-    if not hasattr(model, "stateless_call") or not hasattr(model, "inputs"):
+    if not hasattr(model, "stateless_call") or not getattr(model, "built", False):
         raise TypeError(
             f"{_name(model)} is of Keras, but no model whose variables can be handed in; wanted a "
             "keras.Model of Keras 3 that was built"

@@ -268,3 +268,31 @@ def test_models_that_are_none():
     ):
         with pytest.raises(TypeError, match=message):
             jv.saliency(model, X, 0)
+
+
+class Subclassed(keras.Model):
+    """Without `inputs`, and with a `call` that takes no `training=`."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = keras.layers.Conv2D(4, 3, padding="same")
+        self.hidden = keras.layers.Dense(16, bias_initializer="random_normal")
+        self.out = keras.layers.Dense(5)
+
+    def call(self, x):
+        y = keras.ops.mean(keras.ops.relu(self.conv(x)), axis=(1, 2))
+        return self.out(keras.ops.relu(self.hidden(y)))
+
+
+def test_a_subclass_of_keras_model(relaxed):
+    """Built by its first call; before it, it has no weights that could be handed in."""
+    keras.utils.set_random_seed(0)
+    model = Subclassed()
+    with pytest.raises(TypeError, match="a Subclassed is of Keras, but no model whose variables"):
+        jv.saliency(model, X, 1)
+    model(X)
+    for rule, relu in ((jv.VANILLA, jax.nn.relu), (jv.GUIDED, jv.guided_relu)):
+        wanted = np.abs(keras_gradient(model, relu)).max(axis=-1)
+        assert wanted.max() > 0
+        found = jv.saliency(model, X, 1, rule=rule)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
