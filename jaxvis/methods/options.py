@@ -61,8 +61,8 @@ def asked_for(
         TypeError: an option of another name or type.
         ValueError: no rules, methods or layers, or unknown ones.
     """
-    by_layer = not isinstance(layer, str | int)
-    layers = (layer,) if isinstance(layer, str | int) else tuple(layer)
+    by_layer = isinstance(layer, Sequence) and not isinstance(layer, str)
+    layers: tuple[Any, ...] = (*layer,) if by_layer else (layer,)  # type: ignore[misc]
     for one in layers:
         if isinstance(one, bool) or not isinstance(one, str | int):
             raise TypeError(f"layer is {layer!r}; wanted a name, a number, or a sequence of these")
@@ -73,11 +73,16 @@ def asked_for(
     )
     if len({method.name for method in found}) < len(found):
         raise ValueError(f"methods has a name twice: {', '.join(m.name for m in found)}")
-    if grid is not None and (
-        len(grid) != 2 or not all(isinstance(side, int) and side > 0 for side in grid)
-    ):
+    return Asked(layers, by_layer, found, score, bool(signed), _grid(grid)), _rules(rules)
+
+
+def _grid(grid: Any) -> tuple[int, int] | None:
+    if grid is None:
+        return None
+    sides = tuple(grid) if isinstance(grid, tuple | list) else ()
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
         raise ValueError(f"grid is {grid!r}; wanted (height, width), two numbers of tokens")
-    return Asked(layers, by_layer, found, score, bool(signed), grid), _rules(rules)
+    return sides
 
 
 def _known(name: Any, known: Mapping[str, Method]) -> Method:

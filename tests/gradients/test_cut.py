@@ -102,10 +102,12 @@ def test_activations_that_are_no_maps(rng, shape, grid, message):
             function(pair, x, 0, grid=grid)
 
 
-@pytest.mark.parametrize("grid", [(2,), (2, 3, 1), (0, 6), (2.0, 3), (-2, -3), ()])
+@pytest.mark.parametrize(
+    "grid", [(2,), (2, 3, 1), (0, 6), (2.0, 3), (-2, -3), (), 6, "23", [2, 3.0], (True, 6)]
+)
 def test_grids_that_are_none(rng, grid):
     _, pair = weighted_mean(rng, 5)
-    with pytest.raises(ValueError, match=r"grid is \(.*wanted \(height, width\), two numbers"):
+    with pytest.raises(ValueError, match=r"grid is .*wanted \(height, width\), two numbers"):
         jv.grad_cam(pair, np.ones((2, 6, 5), np.float32), 0, grid=grid)
 
 
