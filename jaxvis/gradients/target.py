@@ -94,16 +94,19 @@ def as_inputs(x: Any) -> Any:
     Raises:
         TypeError: something in x is no array.
     """
+    check_arrays(x)
+    return jax.tree.map(jnp.asarray, x)
 
-    def convert(leaf: Any) -> Array:
-        if isinstance(leaf, jax.Array | np.ndarray):
-            return jnp.asarray(leaf)
-        raise TypeError(
-            f"x holds a {type(leaf).__name__}; wanted one array (n, ...), or a tuple or dict of "
-            "arrays for a model of several inputs: np.stack(images) makes one array of a list"
-        )
 
-    return jax.tree.map(convert, x)
+def check_arrays(x: Any) -> None:
+    """Raise TypeError if something in the input of a model is no array."""
+    for leaf in jax.tree.leaves(x):
+        if not isinstance(leaf, jax.Array | np.ndarray):
+            raise TypeError(
+                f"x holds a {type(leaf).__name__}; wanted one array (n, ...), or a tuple or dict "
+                "of arrays for a model of several inputs: np.stack(images) makes one array of a "
+                "list"
+            )
 
 
 def check_inputs(x: Any) -> int:

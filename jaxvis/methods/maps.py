@@ -59,7 +59,7 @@ class Maps(Mapping[MapName, Any]):
 
     def __repr__(self) -> str:
         """What there is, not its numbers."""
-        shapes = [f"{m}[{r!r}]: {jax.tree.map(_shape, value)}" for (m, r), value in self.items()]
+        shapes = [f"{m}[{r!r}]: {_shapes(value)}" for (m, r), value in self.items()]
         return f"Maps(logits: {_shape(self.logits)}, {', '.join(shapes)})"
 
     @property
@@ -99,6 +99,11 @@ class Maps(Mapping[MapName, Any]):
         for (method, rule), value in zip(names, values, strict=True):
             maps.setdefault(method, {})[rule] = value
         return cls(logits, maps)
+
+
+def _shapes(maps: Any) -> Any:
+    shapes = jax.tree.map(_shape, maps)
+    return dict(shapes) if isinstance(shapes, dict) else shapes  # by layer, or by input
 
 
 def _shape(array: Any) -> str:

@@ -10,6 +10,7 @@ On a CPU the images of a network that says so (`images_are_independent`) go thro
 small groups (`gradients.groups`): the same work in a better order.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -70,8 +71,9 @@ def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Ru
         stacked = Rule(*(jnp.asarray(column, bool) for column in zip(*gates, strict=True)))
     functions = tuple(rule for rule in rules.values() if not isinstance(rule, Rule))
     group = None
-    if getattr(model, "images_are_independent", False) and len(asked.layers) == 1:
-        group = group_size(x) if getattr(x, "ndim", 0) else 1
+    independent = getattr(model, "images_are_independent", False)
+    if independent and isinstance(x, jax.Array) and x.ndim and len(asked.layers) == 1:
+        group = group_size(x)
     return Ready((model, x, targets, stacked, functions, asked, group), rules, targets)
 
 
@@ -89,7 +91,8 @@ def run(
 
     def named(method: Method, maps: Any) -> Any:
         by_layer = asked.by_layer and method.at == "layer"
-        return dict(zip(asked.layers, maps, strict=True)) if by_layer else maps
+        # JAX sorts the keys of a dict, and cannot sort names and numbers among each other.
+        return OrderedDict(zip(asked.layers, maps, strict=True)) if by_layer else maps
 
     return logits, {
         method.name: {name: named(method, by_rule[name][place]) for name in given.rules}

@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
-from jaxvis.gradients.target import as_inputs, as_targets, check_target_shape
+from jaxvis.gradients.target import as_inputs, as_targets, check_arrays, check_target_shape
 from jaxvis.methods.explain import compile_explain
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
@@ -103,7 +103,8 @@ def fitting_batch(
 
 def _count(x: Any) -> int:
     """The number of images; raise ValueError if there is none."""
-    sizes = {len(leaf) for leaf in jax.tree.leaves(x) if getattr(leaf, "ndim", 0)}
+    check_arrays(x)
+    sizes = {len(leaf) for leaf in jax.tree.leaves(x) if leaf.ndim}
     if len(sizes) != 1 or 0 in sizes:
         raise ValueError(f"x holds {sorted(sizes) or 'no'} images; wanted one number, at least 1")
     return sizes.pop()

@@ -170,6 +170,8 @@ def test_layers_of_an_exposed_function_by_number_and_name():
     [
         ([], ValueError, r"layer is \[\]; wanted at least one layer, each once"),
         (["block5_pool"] * 2, ValueError, r"layer is \['block5_pool', .*; wanted .* each once"),
+        (None, TypeError, "layer is None; wanted a name, a number, or a sequence"),
+        (1.5, TypeError, r"layer is 1\.5; wanted a name, a number, or a sequence"),
         ([True], TypeError, r"layer is \[True\]; wanted a name, a number, or a sequence"),
         (True, TypeError, "layer is True; wanted a name, a number, or a sequence"),
         (["block5_pool", None], TypeError, "layer is .*None.; wanted a name, a number"),
@@ -299,3 +301,55 @@ def test_integers_have_no_gradient(pixels):
     for x in (pixels[:, ::2, ::2].astype(np.int32), jnp.ones((3, 32, 32, 3), bool)):
         with pytest.raises(ValueError, match=rf"dtype {x.dtype} and shape .* wanted floats"):
             jv.explain(thin(), x, 0)
+
+
+def test_layers_keep_their_order():
+    """JAX sorts the keys of a dict, and cannot sort names and numbers among each other."""
+    f, _, x = skipping()
+    layers = [1, "block", 0]
+    wanted = [jv.grad_cam(jv.expose_relu(f), x, 1, layer=layer) for layer in layers]
+    options = {"layer": layers, "methods": ["grad_cam"], "rules": ["vanilla"]}
+    maps = jv.explain(jv.expose_relu(f), x, 1, **options)
+    for same in (
+        maps,
+        jax.tree.map(lambda a: a, maps),
+        jax.jit(lambda maps: maps)(maps),
+        jax.jit(lambda x: jv.explain(jv.expose_relu(f), x, 1, **options))(x),
+        jv.explain_batches(jv.expose_relu(f), x, 1, batch_size=1, **options),
+    ):
+        assert list(same.grad_cam["vanilla"]) == layers
+        for found, want in zip(same.grad_cam["vanilla"].values(), wanted, strict=True):
+            assert relative_error(found, want) < 1e-5
+    shown = "grad_cam['vanilla']: {1: 'float32[2, 5, 4]', 'block': 'float32[2, 5, 4]', 0: "
+    assert shown in repr(maps)
+
+
+class Independent:
+    """A network of two inputs that lets its images go in groups."""
+
+    images_are_independent = True
+
+    def __call__(self, x, relu=jax.nn.relu):
+        return of_two(x, relu)
+
+    def cut(self, layer):
+        return below, top
+
+
+@pytest.mark.parametrize("x", INPUTS, ids=["tuple", "dict"])
+def test_several_inputs_do_not_go_in_groups(x):
+    """Nobody knows how to take two images of each."""
+    maps = jv.explain(Independent(), x, 1, rules=["guided"])
+    wanted = jax.grad(lambda x: of_two(x, jv.guided_relu)[:, 1].sum())(x)
+    assert jax.tree.structure(maps.saliency["guided"]) == jax.tree.structure(x)
+    for found, want in zip(
+        jax.tree.leaves(maps.saliency["guided"]), jax.tree.leaves(wanted), strict=True
+    ):
+        assert relative_error(found, largest(want)) < 1e-5
+
+
+def test_what_is_no_array_is_none_in_batches_either():
+    with pytest.raises(TypeError, match="x holds a float; wanted one array"):
+        jv.explain_batches(of_two, [0.5, 1.5], 0)
+    with pytest.raises(TypeError, match="classes is 'goose'; wanted indices"):
+        jv.explain_batches(of_two, INPUTS[0], "goose")
