@@ -59,7 +59,8 @@ def _verdict(
         first = f"{where_asked} {_listed(trusted)} pass{'es' * (len(trusted) == 1)} {asked}."
     else:
         total = len(failed) + len(rest)
-        first = f"{where_asked} none of the {_WORDS.get(total, total)} maps passes {asked}."
+        none = f"none of the {_WORDS.get(total, total)} maps passes"
+        first = f"{where_asked} {'the map does not pass' if total == 1 else none} {asked}."
     if failed:
         first += f" {_listed(failed)} fail{'s' * (len(failed) == 1)} at least one."
     if rest:

@@ -88,8 +88,15 @@ def all_maps(
 
 
 def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]) -> Maps:
-    """Return `explain` of a network, at its own layer unless another is asked for."""
+    """Return `explain` of a network, at its own layer unless another is asked for.
+
+    Raises:
+        TypeError, ValueError: as `explain`; ValueError for several layers, whose maps would be of
+            one name.
+    """
     chosen: Options = {"layer": network.layer, **options}
+    if not isinstance(chosen["layer"], str | int):
+        raise ValueError(f"layer is {chosen['layer']!r}; wanted one: an evaluation asks of one")
     return explain(network.model, x, classes, **chosen)
 
 

@@ -19,6 +19,7 @@ from jaxvis.models.parameters import parameter_table
 from jaxvis.models.preprocessing import preprocess as _caffe
 from jaxvis.models.vgg16 import VGG16
 
+CHANNELS = (1, 3, 4)  # that images have
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
 
 
@@ -189,6 +190,12 @@ def _check(network: Network) -> None:
         raise ValueError(
             f"preprocess returned {found or 'nothing'} for uint8 {(1, *size, 3)}, one image; "
             "wanted floats whose first axis is that of the images"
+        )
+    shape: tuple[int, ...] = getattr(x, "shape", ())
+    if len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS:
+        raise ValueError(
+            f"preprocess returned {x.dtype} {shape}, channels first; wanted (n, height, width, "
+            "channels), and a model that moves them: model(jnp.moveaxis(x, -1, 1))"
         )
     try:
         logits = jax.eval_shape(network.forward, x)

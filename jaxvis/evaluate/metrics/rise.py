@@ -4,6 +4,7 @@ Deletion and insertion: Petsiuk, Das & Saenko, "RISE" (arXiv 1806.07421, 2018), 
 is any callable `model(x) -> logits`; the score is its softmax probability of a class.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
 
-STEP = 224 * 8  # pixels that change at once: 28 steps for 224 x 224
+STEPS = 28  # unless told otherwise: of 224 x 224 pixels, eight rows' worth change at once
 BLUR_SIZE, BLUR_SIGMA = 11, 5.0  # pixels; of the blurred image that insertion starts from
 
 Images = Float[AnyArray, "n height width 3"]
@@ -33,7 +34,12 @@ RawMaps = Float[AnyArray, "n height width"]
 
 
 def deletion(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, step: int = STEP
+    model: Callable[..., Any],
+    x: Images,
+    classes: ArrayLike,
+    maps: RawMaps,
+    *,
+    step: int | None = None,
 ) -> Curve:
     """Return the probability while the pixels of the largest values become 0, `step` at a time.
 
@@ -44,7 +50,7 @@ def deletion(
     Args:
         model, x, classes: as in `input_gradient`; one class or one per image.
         maps: of the images' height and width.
-        step: pixels that change at once.
+        step: pixels that change at once; by default so many that it takes 28 steps.
 
     Raises:
         TypeError, ValueError: as `input_gradient`; ValueError for maps of another shape, or not
@@ -75,7 +81,12 @@ def deleted(
 
 
 def insertion(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, step: int = STEP
+    model: Callable[..., Any],
+    x: Images,
+    classes: ArrayLike,
+    maps: RawMaps,
+    *,
+    step: int | None = None,
 ) -> Curve:
     """Return the probability while the pixels of the largest values return to a blurred image.
 
@@ -111,13 +122,15 @@ def _curve(
     last: Array,
     classes: ArrayLike,
     maps: RawMaps,
-    step: int,
+    step: int | None,
 ) -> Curve:
     values = check_maps(maps, first)
+    pixels = values[0].size
+    if step is None:
+        step = math.ceil(pixels / STEPS)
     if step < 1:
         raise ValueError(f"step is {step}; wanted at least 1 pixel")
     targets = targets_of(classes, len(first))
-    pixels = values[0].size
     # Steps are the same for all images, and so the compiled code: one image and map at a time.
     changed = jnp.asarray(np.minimum(np.arange(0, pixels + step, step), pixels), jnp.int32)
     rows = []
