@@ -85,6 +85,19 @@ def test_conclusion_without_a_winner_and_of_few_images(rng):
     assert "These are 4 images" in text[-1]
 
 
+def test_conclusion_of_few_maps_and_one_question(rng):
+    asked = measured(rng)
+    for count, words in ((1, "the map does not pass"), (2, "none of the two maps passes")):
+        names = (*SIX[:count], *BASELINES)
+        fewer = [q._replace(values={name: q.values[name] for name in names}) for q in asked]
+        text = conclusion(fewer)
+        assert text[0].startswith(f"On these 100 images {words} all three questions.")
+        assert text[1].count("\n") == count - 1
+    assert conclusion(asked[:1])[0].startswith(
+        "On these 100 images none of the six maps passes the question. For saliency vanilla, "
+    )
+
+
 def test_a_map_that_is_zero_everywhere_is_said_to_be(rng):
     asked = measured(rng)[2:]
     for metric in depends.METRICS:

@@ -106,10 +106,16 @@ def linen_module():
     return module.bind(variables), lambda x: module.apply(variables, x), (8, 8), scaled
 
 
+class ChannelsLast(networks.EquinoxNet):
+    """Equinox has channels first; the maps are made of pixels."""
+
+    def __call__(self, x):
+        return super().__call__(jnp.moveaxis(x, -1, 1))
+
+
 def equinox_module():
-    """It reads channels first, so that `preprocess` puts them there."""
-    model = networks.EquinoxNet(jax.nn.relu)
-    return model, model, (8, 9), lambda images: scaled(images).transpose(0, 3, 1, 2)
+    model = ChannelsLast(jax.nn.relu)
+    return model, model, (8, 9), scaled
 
 
 def mean_of(weights, x):
@@ -165,6 +171,15 @@ def test_labels_are_one_per_class(exposed, count):
 def test_preprocess_returns_floats_one_for_each_image(exposed, preprocess, found):
     with pytest.raises(ValueError, match=f"preprocess returned .*{found}.* wanted floats whose"):
         jv.describe(exposed, size=(8, 8), preprocess=preprocess)
+
+
+def test_channels_come_last():
+    """Otherwise a saliency map would be the maximum over the columns, and look like one."""
+    model = networks.EquinoxNet(jax.nn.relu)
+    with pytest.raises(ValueError, match=r"float32 \(1, 3, 8, 9\), channels first; wanted .*-1, 1"):
+        jv.describe(
+            model, size=(8, 9), preprocess=lambda images: scaled(images).transpose(0, 3, 1, 2)
+        )
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,11 @@ def rise(start, finish, values, target, step):
     return np.array(curve)
 
 
-@pytest.mark.parametrize("step", [7, 30, 1000])
+@pytest.mark.parametrize("step", [7, 30, 1000, None])
 def test_deletion_and_insertion_are_rises(x, maps, step):
     gone = deletion(model, x, CHOSEN, maps, step=step)
     back = insertion(model, x, CHOSEN, maps, step=step)
+    step = step or 5  # 28 steps of 5 pixels hold 120
     blurred = np.stack(
         [ndimage.convolve(a, rise_kernel()[:, :, None], mode="constant") for a in x.astype(float)]
     )
@@ -67,6 +68,13 @@ def test_deletion_and_insertion_are_rises(x, maps, step):
             np.testing.assert_allclose(gone.area[i], area, rtol=2e-4)
         wanted = rise(blurred[i], x[i], maps[i], CHOSEN[i], step)
         np.testing.assert_allclose(back.probability[i], wanted, rtol=2e-4, atol=1e-6)
+
+
+def test_steps_are_rises_for_224_pixels_and_as_many_for_others():
+    for side, steps in ((224, 28), (32, 28), (7, 25)):  # 49 pixels, 2 at a time
+        x, maps = np.ones((1, side, side, 3), np.float32), np.ones((1, side, side), np.float32)
+        found = deletion(lambda x: x.sum(axis=(1, 2)), x, 0, maps)
+        assert found.probability.shape == (1, steps + 1)
 
 
 def test_deleted_is_a_point_of_the_curve(x, maps):
