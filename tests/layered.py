@@ -118,6 +118,9 @@ def keras_model() -> Layered:
     y = keras.layers.Conv2D(6, 3, activation="relu", name="conv")(y)
     y = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(y))
     model = keras.Model(i, keras.layers.Dense(5, name="answer")(y))
+    for layer in model.layers:  # Keras draws others every time
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(normal(*layer.kernel.shape))
     KEPT.append(model)
     layers = {name: f"|{name}/" for name in ("stem", "norm", "conv", "answer")}
     x = np.asarray(normal(2, 8, 8, 3))

@@ -244,6 +244,8 @@ def test_a_keras_model(small):
     y = keras.layers.Conv2D(8, 3, activation="relu", name="conv")(y)
     y = keras.layers.Dense(4, name="answer")(keras.layers.GlobalAveragePooling2D()(y))
     model = keras.Model(i, y)
+    rng = np.random.Generator(np.random.PCG64(1))  # Keras draws others every time
+    model.set_weights([rng.uniform(0.1, 0.5, a.shape) for a in model.weights])
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         network = jv.describe(model, size=SIZE, preprocess=scaled)
         found = ev.evaluate(network, small, closely=1, methods=["saliency"], rules=["guided"])

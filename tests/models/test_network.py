@@ -91,6 +91,8 @@ def keras_model():
     y = keras.layers.Conv2D(4, 3, activation="relu")(i)
     y = keras.layers.Dense(5)(keras.layers.GlobalAveragePooling2D()(y))
     model = keras.Model(i, y, name="small")
+    rng = np.random.Generator(np.random.PCG64(1))  # Keras draws others every time
+    model.set_weights([rng.normal(size=a.shape) for a in model.weights])
     layered.KEPT.append(model)
     return model, model, (8, 8), scaled
 
