@@ -65,7 +65,7 @@ def logit_cotangents(
 def check_target_shape(targets: Int[AnyArray, "..."], n: int) -> None:
     """Raise ValueError unless targets are one index, (n,) or (n, k), for n images."""
     shape = targets.shape
-    if shape not in ((), (n,)) and (len(shape) != 2 or shape[0] != n):
+    if shape not in ((), (n,)) and (len(shape) != 2 or shape[0] != n or shape[1] == 0):
         raise ValueError(
             f"classes have shape {shape}; wanted one index, one per image: ({n},), or several of "
             f"every image: ({n}, k)"
@@ -139,3 +139,11 @@ def check_logits(logits: Any, n: int) -> None:
     if shape is None or len(shape) != 2 or shape[0] != n:
         found = f"shape {shape}" if shape is not None else f"a {type(logits).__name__}"
         raise ValueError(f"the model returned {found} for {n} images; wanted logits ({n}, classes)")
+
+
+CHANNELS = (1, 3, 4)  # that images have
+
+
+def channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether images of this shape are clearly (n, channels, height, width)."""
+    return len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxvis.gradients.relu import VANILLA, Relu, Rule
-from jaxvis.gradients.target import Model, Score
+from jaxvis.gradients.target import Model, Score, channels_first
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.types import AnyArray
@@ -64,14 +64,25 @@ def saliency(
 ) -> Float[Array, "n *k height width"]:
     """Return the saliency map max over channels of |d score / d x|, raw: at least 0, not scaled.
 
-    Arguments and errors are those of `input_gradient`. An input (n, features), which has no
+    Arguments and errors are those of `input_gradient`; ValueError also for images that are clearly
+    channels first, (n, 3, height, width). An input (n, features), which has no
     channels, gives |d score / d x|. Simonyan et al. (2013), section 3.1.
     """
     return one_map(SALIENCY, model, x, classes, rule, score=score)
 
 
 def largest_over_channels(gradient: Float[Array, "n ... channels"]) -> Float[Array, "n ..."]:
-    """Return the value of the largest |gradient| over the channels, with its sign."""
+    """Return the value of the largest |gradient| over the channels, with its sign.
+
+    Raises:
+        ValueError: images that are clearly channels first, whose last axis is their width.
+    """
+    if channels_first(gradient.shape):
+        raise ValueError(
+            f"x has shape {gradient.shape}, channels first; a saliency map is the largest value "
+            "over the last axis: wanted (n, height, width, channels) and a model that moves them, "
+            "such as jv.expose_relu(lambda x: model(jnp.moveaxis(x, -1, 1))), or input_gradient"
+        )
     if gradient.ndim < 3:  # (n, features): nothing to take a maximum over
         return gradient
     high, low = jnp.max(gradient, axis=-1), jnp.min(gradient, axis=-1)

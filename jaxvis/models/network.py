@@ -12,14 +12,13 @@ from jaxtyping import UInt8
 
 from jaxvis.any_model.adapters import as_model
 from jaxvis.gradients.cut import is_pair
-from jaxvis.gradients.target import as_inputs, check_inputs, check_logits
+from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
 from jaxvis.models import labels as _labels
 from jaxvis.models.layers import summary_table
 from jaxvis.models.parameters import parameter_table
 from jaxvis.models.preprocessing import preprocess as _caffe
 from jaxvis.models.vgg16 import VGG16
 
-CHANNELS = (1, 3, 4)  # that images have
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
 
 
@@ -138,7 +137,8 @@ def describe(
         side = model.architecture.size
         names = model.labels if labels is None else tuple(labels)
         made = Network(
-            model, size or (side, side), preprocess or _caffe, names, layer or "block5_conv3",
+            model, size or (side, side), preprocess or _caffe, names,
+            "block5_conv3" if layer is None else layer,
             name or "VGG16",
         )  # fmt: skip
     else:
@@ -192,7 +192,7 @@ def _check(network: Network) -> None:
             "wanted floats whose first axis is that of the images"
         )
     shape: tuple[int, ...] = getattr(x, "shape", ())
-    if len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS:
+    if channels_first(shape):
         raise ValueError(
             f"preprocess returned {x.dtype} {shape}, channels first; wanted (n, height, width, "
             "channels), and a model that moves them: model(jnp.moveaxis(x, -1, 1))"

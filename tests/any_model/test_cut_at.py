@@ -153,10 +153,25 @@ def test_a_cut_lies_inside_of_jit_and_checkpoint():
     assert seen == [0, 1]  # the head goes on counting
 
 
+def channels_last(f, by_hand, x):
+    """The same network on images whose channels come last."""
+
+    def moved(model):
+        return lambda x: model(jnp.moveaxis(x, -1, 1))
+
+    return moved(f), lambda relu: moved(by_hand(relu)), jnp.moveaxis(x, 1, -1)
+
+
 @pytest.mark.parametrize("name", ["skipping", "equinox", "linen"])
 def test_explain_and_grad_cam_of_any_model(name):
     """Each map against the definition, by hand: gradient, mean, weighted sum, ReLU."""
     f, by_hand, x = ALL[name]()
+    if name == "equinox":  # channels first, of which there is no saliency map
+        with pytest.raises(
+            ValueError, match=r"shape \(2, 3, 8, 9\), channels first; a saliency map"
+        ):
+            jv.explain(expose_relu(f), x, 1, layer=1)
+        f, by_hand, x = channels_last(f, by_hand, x)
     g = expose_relu(f)
     maps = jv.explain(g, x, 1, layer=1)
 

@@ -353,3 +353,9 @@ def test_what_is_no_array_is_none_in_batches_either():
         jv.explain_batches(of_two, [0.5, 1.5], 0)
     with pytest.raises(TypeError, match="classes is 'goose'; wanted indices"):
         jv.explain_batches(of_two, INPUTS[0], "goose")
+
+
+def test_no_class_of_an_image_is_refused(narrow, pixels):
+    """Else maps without a single value come back."""
+    with pytest.raises(ValueError, match=r"classes have shape \(3, 0\); wanted one index"):
+        jv.explain(narrow, pixels, np.zeros((3, 0), int))

@@ -290,3 +290,8 @@ def test_class_names_and_indices(network):
     assert (nameless.class_index("3"), nameless.class_name(3)) == (3, "class 3")
     with pytest.raises(ValueError, match="NnxNet has no class names, so 'goose' cannot be found"):
         nameless.class_index("goose")
+
+
+def test_layer_number_zero_is_a_layer(narrow):
+    assert jv.describe(narrow, layer=0).layer == 0
+    assert jv.describe(narrow).layer == "block5_conv3"
