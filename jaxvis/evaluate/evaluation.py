@@ -74,11 +74,10 @@ def evaluate(
     questions.append(_matters(network, few, progress, options))
     seconds[questions[-1].title] = time.perf_counter() - start
     start = time.perf_counter()
-    course, left_out = None, _no_weights(network, few)
-    if not left_out:
-        total = 2 * len(layers_from_the_top(network, few)) - 1
-        count = _Counter(progress, "random network", total)
-        question, course = does_it_depend(network, few, progress=count, **options)
+    course, (order, left_out) = None, _layers(network, few)
+    if order is not None:
+        count = _Counter(progress, "random network", 2 * len(order) - 1)
+        question, course = does_it_depend(network, few, order=order, progress=count, **options)
         questions.append(question)
         seconds[question.title] = time.perf_counter() - start
     return Evaluation(questions, course, conclusion(questions) + left_out, seconds)
@@ -95,19 +94,18 @@ def evaluate_quickly(
     large = enlarged(by_name(maps), subjects) | baseline_maps(subjects)
     questions = [] if subjects.masks is None else [where_is_it(large, subjects.masks)]
     questions.append(does_it_matter_quickly(network, subjects, large))
-    left_out = _no_weights(network, subjects)
-    if not left_out:
-        questions.append(does_it_depend_quickly(network, subjects, **options))
+    order, left_out = _layers(network, subjects)
+    if order is not None:
+        questions.append(does_it_depend_quickly(network, subjects, order=order, **options))
     return questions, conclusion(questions) + left_out
 
 
-def _no_weights(network: Network, subjects: Subjects) -> list[str]:
-    """Say why the third question is left out, or nothing if it can be asked."""
+def _layers(network: Network, subjects: Subjects) -> tuple[tuple[str, ...] | None, list[str]]:
+    """Return the layers that can be re-initialised, or None and why there are none."""
     try:
-        layers_from_the_top(network, subjects)
+        return layers_from_the_top(network, subjects), []
     except ValueError as error:
-        return [f"Whether the maps depend on the network was not asked: {error}."]
-    return []
+        return None, [f"Whether the maps depend on the network was not asked: {error}."]
 
 
 def _where(network: Network, subjects: Subjects, progress: Progress, options: Options) -> Question:

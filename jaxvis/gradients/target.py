@@ -142,8 +142,9 @@ def check_logits(logits: Any, n: int) -> None:
 
 
 CHANNELS = (1, 3, 4)  # that images have
+SMALLEST = 8  # pixels: what has fewer may as well be channels
 
 
 def channels_first(shape: tuple[int, ...]) -> bool:
     """Whether images of this shape are clearly (n, channels, height, width)."""
-    return len(shape) == 4 and shape[1] in CHANNELS and shape[3] not in CHANNELS
+    return len(shape) == 4 and shape[1] in CHANNELS and min(shape[2:]) >= SMALLEST

@@ -4,7 +4,7 @@ Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv 1810.03292, 2018), sect
 & Landgraf, "When Explanations Lie" (arXiv 1912.09818, 2020), section 4, on `predictions` alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -63,18 +63,20 @@ def does_it_depend(
     subjects: Subjects,
     *,
     seed: int = 0,
+    order: Sequence[str] | None = None,
     progress: Callable[[], None] = lambda: None,
     **options: Unpack[Options],
 ) -> tuple[Question, Course]:
     """Compare every map with those of ever more random networks; `progress` is called per network.
 
-    One compiled function serves all networks: only their weights differ.
+    One compiled function serves all networks: only their weights differ. `order` is what
+    `layers_from_the_top` returned, where that is known.
 
     Raises:
         ValueError: the network holds no weights that could be re-initialised.
     """
     network = as_network(network)
-    order = layers_from_the_top(network, subjects)
+    order = layers_from_the_top(network, subjects) if order is None else order
     compare = _comparison(network, subjects, options)
 
     def measured(model: Any) -> dict[str, Likeness]:
@@ -90,11 +92,16 @@ def does_it_depend(
 
 
 def does_it_depend_quickly(
-    network: Network | Any, subjects: Subjects, *, seed: int = 0, **options: Unpack[Options]
+    network: Network | Any,
+    subjects: Subjects,
+    *,
+    seed: int = 0,
+    order: Sequence[str] | None = None,
+    **options: Unpack[Options],
 ) -> Question:
     """Compare with two networks only: the last layer re-initialised, and all layers."""
     network = as_network(network)
-    order = layers_from_the_top(network, subjects)
+    order = layers_from_the_top(network, subjects) if order is None else order
     compare = _comparison(network, subjects, options)
     first, last = (
         compare(randomized(network.model, names, seed=seed, order=order))
