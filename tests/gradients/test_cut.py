@@ -4,9 +4,11 @@ import jax
 import numpy as np
 import pytest
 from conftest import relative_error
+from networks import normal
 
 import jaxvis as jv
 from jaxvis.gradients.cut import activation_of, as_maps, cut
+from jaxvis.gradients.relu import RULES
 
 
 def weighted_mean(rng, channels, classes=3):
@@ -49,6 +51,42 @@ def test_a_one_dimensional_convolution_by_hand(rng):
     A = np.maximum(sum(padded[:, i : i + 8] @ kernel[i] for i in range(3)), 0)
     wanted = np.maximum((A * W[..., 2].mean(axis=0)).sum(axis=-1), 0)
     assert relative_error(jv.grad_cam((body, head), x, 2), wanted) < 1e-5
+
+
+@pytest.mark.parametrize("axes", ["W", "DHW"], ids=["signal", "volume"])
+def test_convolutions_of_other_dimensions(axes):
+    """Behind the first of two convolutions, where the gradient differs from place to place.
+
+    As a pair, and as a function that is exposed and cut at its convolution.
+    """
+    kernels = (normal(*(3,) * len(axes), *io, seed=i) for i, io in enumerate([(2, 4), (4, 5)]))
+    first, second = kernels
+    readout, x = normal(5, 6, seed=3), normal(3, *(7, 5, 4)[: len(axes)], 2, seed=4)
+
+    def convolve(x, kernel):
+        dims, ones = (f"N{axes}C", f"{axes}IO", f"N{axes}C"), (1,) * len(axes)
+        return jax.lax.conv_general_dilated(x, kernel, ones, "SAME", dimension_numbers=dims)
+
+    def body(x, relu=jax.nn.relu):
+        return relu(convolve(x, first))
+
+    def head(a, relu=jax.nn.relu):
+        a = relu(convolve(a, second))
+        return a.mean(axis=tuple(range(1, a.ndim - 1))) @ readout
+
+    exposed = jv.expose_relu(lambda x: head(body(x)))
+    for name, rule in RULES.items():
+
+        def score(a, rule=rule):
+            return head(a, relu=lambda x: jv.relu(x, rule))[:, 5].sum()
+
+        a = np.asarray(body(x))
+        gradient = np.asarray(jax.jit(jax.grad(score))(a)).reshape(3, -1, 4)
+        assert gradient.std(axis=1).max() > 0.1 * np.abs(gradient).max()
+        wanted = np.maximum((a * gradient.mean(axis=1).reshape(3, *[1] * len(axes), 4)).sum(-1), 0)
+        assert relative_error(jv.grad_cam((body, head), x, 5, rule=rule), wanted) < 1e-5
+        maps = jv.explain(exposed, x, 5, layer=0, rules={name: rule})
+        assert relative_error(maps.grad_cam[name], wanted) < 1e-5
 
 
 @pytest.mark.parametrize("class_token", [0, 1], ids=["patches only", "a class token"])

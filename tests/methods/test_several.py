@@ -202,6 +202,11 @@ def test_xla_computes_what_layers_share_once(narrow, pixels):
     assert convolutions(passes(narrow, pixels, 3, layer=LAYERS[:2])[1]).total() > 26
     assert compiled("block5_conv3") == 26
     assert compiled(LAYERS[:2]) == 26
+    # In groups on a CPU, each layer would be a pass of its own.
+    *_, group = ready(
+        narrow, pixels, 3, *asked_for(METHODS, methods=LAB, layer=LAYERS[:2])
+    ).arguments
+    assert group is None
 
 
 def of_two(x, relu=jax.nn.relu):
