@@ -105,6 +105,7 @@ def test_two_keras_models_are_told_apart(relaxed):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:The structure of .inputs. doesn't match:UserWarning")
 def test_a_keras_model_of_several_inputs_and_a_state(relaxed):
     """Batch normalisation has variables that are not trained, and must not be updated."""
     keras.utils.set_random_seed(0)
