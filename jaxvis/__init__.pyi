@@ -8,6 +8,7 @@ from .any_model.expose import expose_relu as expose_relu
 from .demo.images import demo_images as demo_images
 from .demo.scenes import scene as scene
 from .demo.scenes import two_objects as two_objects
+from .errors import InputError as InputError
 from .gradients.compile_cache import use_compile_cache as use_compile_cache
 from .gradients.relu import GUIDED as GUIDED
 from .gradients.relu import RECTIFIED as RECTIFIED

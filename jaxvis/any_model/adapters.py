@@ -14,6 +14,7 @@ from typing import Any
 import jax
 
 from jaxvis.any_model.expose import ExposedRelu, expose_relu
+from jaxvis.errors import InputTypeError
 from jaxvis.gradients.called import takes_no_relu
 from jaxvis.gradients.cut import is_pair
 
@@ -27,12 +28,12 @@ def as_model(model: Any) -> Any:
     if is_pair(model) or isinstance(model, ExposedRelu):
         return model
     if _is_network(model):
-        raise TypeError(
+        raise InputTypeError(
             "the model is a Network, a description of one; wanted what it describes: "
             "jv.explain(network.model, network.preprocess(images), layer=network.layer)"
         )
     if not callable(model):
-        raise TypeError(
+        raise InputTypeError(
             f"the model is a {type(model).__name__}; wanted a callable model(x, relu=...)"
         )
     names, any_name = _keywords(model)
@@ -48,7 +49,7 @@ def as_model(model: Any) -> Any:
         return expose_relu(model)
     if any_name:
         return model  # it may use relu=; if it does not, `check_called` will say so
-    raise TypeError(takes_no_relu(model))
+    raise InputTypeError(takes_no_relu(model))
 
 
 def _keywords(model: Any) -> tuple[set[str], bool]:
@@ -95,13 +96,13 @@ class _KerasCall:
 
 def _from_keras(model: Any) -> ExposedRelu:
     if not hasattr(model, "stateless_call") or not getattr(model, "built", False):
-        raise TypeError(
+        raise InputTypeError(
             f"{_name(model)} is of Keras, but no model whose variables can be handed in; wanted a "
             "keras.Model of Keras 3 that was built"
         )
     backend = sys.modules["keras"].backend.backend()
     if backend != "jax":
-        raise TypeError(
+        raise InputTypeError(
             f"Keras runs on {backend} here; wanted its JAX backend: set KERAS_BACKEND=jax before "
             "keras is imported"
         )
@@ -120,7 +121,7 @@ def _by_path(variables: Any) -> dict[str, jax.Array]:
 
 def _linen_call(model: Any) -> jax.tree_util.Partial:
     if getattr(model, "scope", None) is None:
-        raise TypeError(
+        raise InputTypeError(
             f"{_name(model)} is a Flax Linen module without variables; wanted them bound: "
             "module.bind(variables), or jv.expose_relu(jax.tree_util.Partial(module.apply, "
             "variables))"

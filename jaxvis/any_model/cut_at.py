@@ -19,6 +19,7 @@ from jaxvis.any_model import jaxprs
 from jaxvis.any_model.jaxprs import Function
 from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.called import without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
@@ -77,9 +78,9 @@ def cut_at(
             that only exists inside a loop or branch.
     """
     if not callable(f):
-        raise TypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
+        raise InputTypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
     if isinstance(where, bool) or not isinstance(where, str | int):
-        raise TypeError(
+        raise InputTypeError(
             f"where is {where!r}; wanted the name given with checkpoint_name, or the number of a "
             "convolution"
         )
@@ -173,7 +174,7 @@ def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
     if isinstance(where, int):
         convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
         if not -len(convolutions) <= where < len(convolutions):
-            raise ValueError(
+            raise InputError(
                 f"where is {where}, but the function has {len(convolutions)} convolutions; wanted "
                 f"a number from 0 to {len(convolutions) - 1}, or a name given with checkpoint_name"
             )
@@ -184,7 +185,7 @@ def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
         if len(wanted) != 1:
             names = ", ".join(dict.fromkeys(v.eqn.params["name"] for v in named)) or "none"
             convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
-            raise ValueError(
+            raise InputError(
                 f"the function names {len(wanted)} values {where!r}; wanted one. Its names are: "
                 f"{names}. Give a value a name with jax.ad_checkpoint.checkpoint_name, or cut at "
                 f"the number of one of its {len(convolutions)} convolutions, from 0"
@@ -192,7 +193,7 @@ def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
         visit = wanted[0]
     for holder in visit.holders:
         if holder not in jaxprs.SAME_OPERANDS:
-            raise ValueError(
+            raise InputError(
                 f"the value {where!r} lies inside the primitive {holder!r}, where it exists at "
                 "every step or not at all; wanted one outside of loops, branches and shard_map"
             )

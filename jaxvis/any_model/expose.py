@@ -17,6 +17,7 @@ from jaxvis.any_model import jaxprs
 from jaxvis.any_model.cut_at import cut_at
 from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
+from jaxvis.errors import InputTypeError
 from jaxvis.gradients.called import without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
@@ -80,7 +81,7 @@ def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
         NotImplementedError: when called, if a primitive that cannot be entered holds a ReLU.
     """
     if not callable(f):
-        raise TypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
+        raise InputTypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
     return ExposedRelu(f, check_forms(forms))
 
 

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.jaxprs import is_zero
+from jaxvis.errors import InputError, NotSupportedError
 
 FORMS = ("relu", "relu6", "maximum", "where", "clip", "product")
 
@@ -239,7 +240,7 @@ def _check_no_relus(eqn: Any, found: Found) -> None:
         _, inside = plan_relus(*jaxprs.open_jaxpr(held), found.forms)
         if inside.relus:
             where = _scope(eqn, found)
-            raise NotImplementedError(
+            raise NotSupportedError(
                 f"the primitive {eqn.primitive.name!r} ({where}) holds a ReLU "
                 f"({inside.relus[0].form}), which expose_relu cannot reach; it reaches those in "
                 "jit, checkpoint, scan, while_loop, cond, switch, shard_map and functions with a "
@@ -252,7 +253,7 @@ def check_forms(forms: Sequence[str]) -> tuple[str, ...]:
     forms = (forms,) if isinstance(forms, str) else tuple(forms)
     for form in forms:
         if form not in FORMS:
-            raise ValueError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
+            raise InputError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
     return forms
 
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.relu_sites import Enter, Replace
+from jaxvis.errors import InputError
 from jaxvis.gradients.relu import Relu
 
 Function = Callable[..., Any]
@@ -170,7 +171,7 @@ def _replaced(step: Replace, relu: Relu, values: list) -> Any:
     function: Function = relu
     y = function(x, step.site) if _takes_where(relu) else function(x)
     if jnp.shape(y) != jnp.shape(x) or jnp.result_type(y) != jnp.result_type(x):
-        raise ValueError(
+        raise InputError(
             f"relu returned {jnp.result_type(y)}{list(jnp.shape(y))} for "
             f"{jnp.result_type(x)}{list(jnp.shape(x))} ({step.site}); wanted the same shape and "
             "dtype"

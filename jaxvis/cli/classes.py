@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
+from jaxvis.errors import InputError
 
 
 def add_to(commands: Any) -> None:
@@ -24,10 +25,10 @@ def run(chosen: argparse.Namespace) -> int:
 
         names = load(chosen.network).labels
         if names is None:
-            raise ValueError(f"{chosen.network} has no class names")
+            raise InputError(f"{chosen.network} has no class names")
     found = labels.search(chosen.text, names)
     if not found:
-        raise ValueError(f"no class has a name like {chosen.text!r}; try a part of it")
+        raise InputError(f"no class has a name like {chosen.text!r}; try a part of it")
     for index, wordnet_id, name in found:
         print(f"{index:>4}  {wordnet_id:<9}  {name}" if wordnet_id else f"{index:>4}  {name}")
     return DONE

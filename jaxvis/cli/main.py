@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from jaxvis.cli import classes, evaluate, fetch, report, summary, weights
 from jaxvis.cli.exits import DONE, IMAGES, INTERRUPTED, OUTPUT, TEXT, USAGE, WEIGHTS
+from jaxvis.errors import InputError
 from jaxvis.pictures.files import ImageError
 from jaxvis.version import __version__
 from jaxvis.weights.errors import WeightsError
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, WEIGHTS)
     except (OutputError, PermissionError) as error:
         return _fail(error, OUTPUT)
-    except ValueError as error:
+    except InputError as error:
         return _fail(error, USAGE)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing was written", INTERRUPTED)

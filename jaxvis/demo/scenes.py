@@ -21,6 +21,7 @@ from jaxvis.demo.silhouettes import (
     outline,
     silhouette,
 )
+from jaxvis.errors import InputError
 
 CLASSES: tuple[str, ...] = tuple(SILHOUETTES)
 TRAINING_SEEDS = range(0, 1_000_000)
@@ -90,7 +91,7 @@ def held_out(count: int) -> Iterator[tuple[int, str]]:
 
 def _check(name: str) -> None:
     if name not in SILHOUETTES:
-        raise ValueError(f"no silhouette is named {name!r}; the classes are: {', '.join(CLASSES)}")
+        raise InputError(f"no silhouette is named {name!r}; the classes are: {', '.join(CLASSES)}")
 
 
 def _pose(rng: np.random.Generator, x: float, y: float, extent: float) -> Pose:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from jaxvis.errors import InputError
 from jaxvis.pictures.files import decode
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
@@ -43,9 +44,9 @@ def read_boxes(path: str | os.PathLike[str]) -> dict[str, list[Box]]:
             for name, box in _rows(csv.reader(file, strict=True), str(path)):
                 boxes.setdefault(name, []).append(box)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: cannot be read as CSV in UTF-8: {error}") from error
+        raise InputError(f"{path}: cannot be read as CSV in UTF-8: {error}") from error
     if not boxes:
-        raise ValueError(f"{path}: no boxes; wanted lines below the header {','.join(COLUMNS)}")
+        raise InputError(f"{path}: no boxes; wanted lines below the header {','.join(COLUMNS)}")
     return boxes
 
 
@@ -77,7 +78,7 @@ def box_masks(
         width, height = decode(Path(file).expanduser()).size
         for box in found:
             if box.xmax > width or box.ymax > height:
-                raise ValueError(
+                raise InputError(
                     f"{file}: the box {tuple(box[:4])} reaches beyond the image, which has {width} "
                     f"x {height} pixels; wanted pixels of this very file, before any resizing"
                 )
@@ -107,14 +108,14 @@ def _boxes_of(boxes: Mapping[str, Sequence[Box]], path: Path, label: str | None)
         if boxes.get(name):
             break
     else:
-        raise ValueError(
+        raise InputError(
             f"{path}: no box for {path.name}; wanted at least one: there are boxes for "
             f"{len(boxes)} files, such as {next(iter(boxes), 'none')}"
         )
     found = [box for box in boxes[name] if label is None or box.label in (label, None)]
     if not found:
         labels = sorted({str(box.label) for box in boxes[name]})
-        raise ValueError(f"{path}: no box of class {label!r}; found {', '.join(labels)}")
+        raise InputError(f"{path}: no box of class {label!r}; found {', '.join(labels)}")
     return found
 
 
@@ -122,7 +123,7 @@ def _rows(lines: Iterator[list[str]], path: str) -> Iterator[tuple[str, Box]]:
     header = [name.strip().lower() for name in next(lines, [])]
     missing = [name for name in COLUMNS if name not in header]
     if missing or len(set(header)) < len(header):
-        raise ValueError(
+        raise InputError(
             f"{path}: the first line is {','.join(header)!r}; wanted the columns "
             f"{','.join(COLUMNS)}, each once, separated by commas"
         )
@@ -141,7 +142,7 @@ def _box(cells: dict[str, str], complete: bool, where: str) -> Box:
     except (ValueError, KeyError):
         good = False
     if not good:
-        raise ValueError(
+        raise InputError(
             f"{where}: {','.join(cells.values())!r} is no box; wanted a file name and numbers with "
             "0 <= xmin < xmax and 0 <= ymin < ymax"
         )

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.conclusion import conclusion
 from jaxvis.evaluate.maps import all_maps, baseline_maps, by_name, enlarged
 from jaxvis.evaluate.questions.depends import (
@@ -104,7 +105,7 @@ def _layers(network: Network, subjects: Subjects) -> tuple[tuple[str, ...] | Non
     """Return the layers that can be re-initialised, or None and why there are none."""
     try:
         return layers_from_the_top(network, subjects), []
-    except ValueError as error:
+    except InputError as error:
         return None, [f"Whether the maps depend on the network was not asked: {error}."]
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.subjects import Subjects
 from jaxvis.methods.catalogue import METHODS
@@ -96,7 +97,7 @@ def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]
     """
     chosen: Options = {"layer": network.layer, **options}
     if not isinstance(chosen["layer"], str | int):
-        raise ValueError(f"layer is {chosen['layer']!r}; wanted one: an evaluation asks of one")
+        raise InputError(f"layer is {chosen['layer']!r}; wanted one: an evaluation asks of one")
     return explain(network.model, x, classes, **chosen)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from jaxvis.demo.images import demo_images
 from jaxvis.demo.scenes import CLASSES, GEESE, held_out, scene
 from jaxvis.demo.silhouettes import SIZE
+from jaxvis.errors import InputError
 from jaxvis.evaluate.boxes import box_masks, read_boxes
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.models.network import Network, as_network
@@ -61,14 +62,14 @@ def scene_subjects(
     network = as_network(network)
     missing = sorted(set(CLASSES) - set(network.labels or ()))
     if missing:
-        raise ValueError(
+        raise InputError(
             f"the network has no class {', '.join(missing)}, so it cannot be asked about drawn "
             "scenes; wanted the demo's weights, or images of your own"
         )
     if network.size != (SIZE, SIZE):
-        raise ValueError(f"the network reads {network.size} pixels; scenes have {SIZE} x {SIZE}")
+        raise InputError(f"the network reads {network.size} pixels; scenes have {SIZE} x {SIZE}")
     if count < 1:
-        raise ValueError(f"{count} scenes are asked for; wanted at least 1")
+        raise InputError(f"{count} scenes are asked for; wanted at least 1")
     pairs = list(held_out(count))
     if class_name is not None:
         name = network.class_name(network.class_index(class_name))

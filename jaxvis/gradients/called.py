@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.relu import Relu, Rule, vanilla_relu
 
 
@@ -58,7 +59,7 @@ def check_called(called: bool, rules: Mapping[str, Rule | Relu]) -> None:
     if called or not others:
         return
     asked = ", ".join(filter(None, others)) or "one that is not vanilla"
-    raise ValueError(
+    raise InputError(
         "the model never called the ReLU that it was handed, so that its map under the rules asked "
         f"for ({asked}) would be the vanilla one; wanted a model(x, relu=...) that uses `relu`: "
         "pass jv.expose_relu(model), which finds the ReLUs inside, or, if it has none "
@@ -86,7 +87,7 @@ def handed(function: Callable[..., Any], relu: Relu) -> Callable[[Any], Any]:
         except TypeError as error:
             if "unexpected keyword argument 'relu'" not in str(error):
                 raise
-            raise TypeError(takes_no_relu(function)) from error
+            raise InputTypeError(takes_no_relu(function)) from error
 
     return call
 

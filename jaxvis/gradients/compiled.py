@@ -12,6 +12,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import jax
 import numpy as np
 
+from jaxvis.errors import InputTypeError, NotSupportedError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -54,7 +56,7 @@ class Executable(Generic[P, R]):
         """Run it; raise TypeError for arguments of another kind or shape."""
         key, arrays = _partition(args, kwargs)
         if key != self._key:
-            raise TypeError("the arguments are not of the kind that this was compiled for")
+            raise InputTypeError("the arguments are not of the kind that this was compiled for")
         return self._executable(arrays)
 
     @property
@@ -62,7 +64,7 @@ class Executable(Generic[P, R]):
         """Memory that a run takes beside its arguments and results, as the compiler plans it."""
         plan = self._executable.memory_analysis()
         if plan is None:
-            raise NotImplementedError("the compiler for this device does not tell its memory")
+            raise NotSupportedError("the compiler for this device does not tell its memory")
         return plan.temp_size_in_bytes
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
+from jaxvis.errors import InputError, InputTypeError
+
 Part = Callable[..., Any]
 
 
@@ -19,7 +21,7 @@ def cut(model: Any, layer: str | int) -> tuple[Part, Part]:
         return model
     if hasattr(model, "cut"):
         return model.cut(layer)
-    raise TypeError(
+    raise InputTypeError(
         f"a {type(model).__name__} cannot be cut; wanted a model with cut(layer) -> (body, head), "
         "or such a pair of callables: jv.expose_relu(model) can be cut, its code untouched"
     )
@@ -49,7 +51,7 @@ def as_maps(
     shape = activation.shape
     if grid is None:
         if activation.ndim < 3:
-            raise ValueError(
+            raise InputError(
                 f"a class activation map needs maps (n, height, width, channels), or (n, length, "
                 f"channels) and the like, but behind {layer!r} there is shape {shape}; choose a "
                 "convolution or pooling, such as 'block5_conv3'"
@@ -58,7 +60,7 @@ def as_maps(
     height, width = grid
     extra = shape[1] - height * width if activation.ndim == 3 else -1
     if extra not in (0, 1):
-        raise ValueError(
+        raise InputError(
             f"grid is {grid}, so wanted tokens (n, {height * width}, channels), or one more with a "
             f"class token in front, but behind {layer!r} there is shape {shape}; leave out grid= "
             "for maps that have height and width already"

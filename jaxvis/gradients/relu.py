@@ -25,6 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from jaxvis.errors import InputTypeError
+
 Relu = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
 
@@ -95,7 +97,7 @@ def relu_under(rule: Rule | Relu) -> Relu:
         return jax.tree_util.Partial(relu, rule=Rule(*(jnp.asarray(gate, bool) for gate in rule)))
     if callable(rule):
         return rule
-    raise TypeError(
+    raise InputTypeError(
         f"rule is {rule!r}; wanted jv.VANILLA, jv.RECTIFIED, jv.GUIDED, a jv.Rule of two booleans, "
         "or a ReLU function of your own"
     )

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.types import AnyArray
 
 Model = Callable[..., Float[Array, "n classes"]]
@@ -20,14 +21,14 @@ def as_targets(classes: ArrayLike | None, score: Score | None) -> Int[Array, "..
     if classes is None:
         return None
     if score is not None:
-        raise ValueError("both classes and score= are given; wanted one: the score picks logits")
+        raise InputError("both classes and score= are given; wanted one: the score picks logits")
     if isinstance(classes, str) or (
         isinstance(classes, list | tuple) and any(isinstance(name, str) for name in classes)
     ):
-        raise TypeError(f"classes is {classes!r}; wanted indices: model.class_index(name)")
+        raise InputTypeError(f"classes is {classes!r}; wanted indices: model.class_index(name)")
     targets = jnp.asarray(classes)
     if not jnp.issubdtype(targets.dtype, jnp.integer):
-        raise TypeError(f"classes have dtype {targets.dtype}; wanted integers")
+        raise InputTypeError(f"classes have dtype {targets.dtype}; wanted integers")
     return targets.astype(jnp.int32)
 
 
@@ -50,7 +51,7 @@ def logit_cotangents(
     if score is not None:
         scores, pull_back = jax.vjp(score, logits)
         if scores.shape != (n,):
-            raise ValueError(
+            raise InputError(
                 f"score returned shape {scores.shape} for logits of shape {logits.shape}; wanted "
                 f"one score per image, shape ({n},)"
             )
@@ -66,7 +67,7 @@ def check_target_shape(targets: Int[AnyArray, "..."], n: int) -> None:
     """Raise ValueError unless targets are one index, (n,) or (n, k), for n images."""
     shape = targets.shape
     if shape not in ((), (n,)) and (len(shape) != 2 or shape[0] != n or shape[1] == 0):
-        raise ValueError(
+        raise InputError(
             f"classes have shape {shape}; wanted one index, one per image: ({n},), or several of "
             f"every image: ({n}, k)"
         )
@@ -79,7 +80,7 @@ def check_targets(targets: Int[Array, "..."] | None, logits: Float[Array, "n cla
     classes = logits.shape[1]
     indices = np.asarray(targets)
     if np.any((indices < 0) | (indices >= classes)):
-        raise ValueError(
+        raise InputError(
             f"classes are {indices.tolist()}; wanted indices from 0 to {classes - 1}, since the "
             f"model has {classes} classes"
         )
@@ -102,7 +103,7 @@ def check_arrays(x: Any) -> None:
     """Raise TypeError if something in the input of a model is no array."""
     for leaf in jax.tree.leaves(x):
         if not isinstance(leaf, jax.Array | np.ndarray):
-            raise TypeError(
+            raise InputTypeError(
                 f"x holds a {type(leaf).__name__}; wanted one array (n, ...), or a tuple or dict "
                 "of arrays for a model of several inputs: np.stack(images) makes one array of a "
                 "list"
@@ -120,14 +121,14 @@ def check_inputs(x: Any) -> int:
     alone = len(leaves) == 1
     for leaf in leaves:
         if not jnp.issubdtype(leaf.dtype, jnp.floating) or leaf.ndim < (2 if alone else 1):
-            raise ValueError(
+            raise InputError(
                 f"x has dtype {leaf.dtype} and shape {leaf.shape}; wanted floats (n, height, "
                 "width, channels): jv.preprocess(images), with the batch axis even for one image"
             )
     sizes = {leaf.shape[0] for leaf in leaves}
     if len(sizes) != 1:
         shapes = ", ".join(str(leaf.shape) for leaf in leaves) or "nothing"
-        raise ValueError(
+        raise InputError(
             f"x holds {shapes}; wanted arrays whose first axis is the same number of images"
         )
     return sizes.pop()
@@ -138,7 +139,7 @@ def check_logits(logits: Any, n: int) -> None:
     shape = getattr(logits, "shape", None)
     if shape is None or len(shape) != 2 or shape[0] != n:
         found = f"shape {shape}" if shape is not None else f"a {type(logits).__name__}"
-        raise ValueError(f"the model returned {found} for {n} images; wanted logits ({n}, classes)")
+        raise InputError(f"the model returned {found} for {n} images; wanted logits ({n}, classes)")
 
 
 CHANNELS = (1, 3, 4)  # that images have

@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.errors import InputError
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
@@ -59,7 +60,7 @@ def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Ru
     """Return what the compiled call takes; raises what is wrong before anything runs."""
     model, x, targets = as_model(model), as_inputs(x), as_targets(classes, asked.score)
     if is_pair(model) and len(asked.layers) > 1:
-        raise ValueError(
+        raise InputError(
             f"layers are {', '.join(map(repr, asked.layers))}, but the model is a pair, cut at one "
             "place already; wanted a model with cut(layer): jv.expose_relu makes one"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.relu import RULES, Relu, Rule
 from jaxvis.gradients.target import Score
 from jaxvis.methods.method import Method
@@ -65,14 +66,16 @@ def asked_for(
     layers: tuple[Any, ...] = (*layer,) if by_layer else (layer,)  # type: ignore[misc]
     for one in layers:
         if isinstance(one, bool) or not isinstance(one, str | int):
-            raise TypeError(f"layer is {layer!r}; wanted a name, a number, or a sequence of these")
+            raise InputTypeError(
+                f"layer is {layer!r}; wanted a name, a number, or a sequence of these"
+            )
     if not layers or len(set(layers)) < len(layers):
-        raise ValueError(f"layer is {layer!r}; wanted at least one layer, each once")
+        raise InputError(f"layer is {layer!r}; wanted at least one layer, each once")
     found = tuple(
         one if isinstance(one, Method) else _known(one, known) for one in _listed(methods)
     )
     if len({method.name for method in found}) < len(found):
-        raise ValueError(f"methods has a name twice: {', '.join(m.name for m in found)}")
+        raise InputError(f"methods has a name twice: {', '.join(m.name for m in found)}")
     return Asked(layers, by_layer, found, score, bool(signed), _grid(grid)), _rules(rules)
 
 
@@ -81,32 +84,32 @@ def _grid(grid: Any) -> tuple[int, int] | None:
         return None
     sides = tuple(grid) if isinstance(grid, tuple | list) else ()
     if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise ValueError(f"grid is {grid!r}; wanted (height, width), two numbers of tokens")
+        raise InputError(f"grid is {grid!r}; wanted (height, width), two numbers of tokens")
     return sides
 
 
 def _known(name: Any, known: Mapping[str, Method]) -> Method:
     if name not in known:
-        raise ValueError(f"methods has {name!r}; wanted some of {', '.join(known)}, or a Method")
+        raise InputError(f"methods has {name!r}; wanted some of {', '.join(known)}, or a Method")
     return known[name]
 
 
 def _listed(methods: Sequence[str | Method]) -> Sequence[str | Method]:
     if isinstance(methods, str | Method):
-        raise TypeError(f"methods is {methods!r}; wanted a sequence, such as ['grad_cam']")
+        raise InputTypeError(f"methods is {methods!r}; wanted a sequence, such as ['grad_cam']")
     if not methods:
-        raise ValueError("methods is empty; wanted at least one, such as 'saliency'")
+        raise InputError("methods is empty; wanted at least one, such as 'saliency'")
     return methods
 
 
 def _rules(rules: Rules | Sequence[str]) -> Rules:
     if isinstance(rules, str | Rule):
-        raise TypeError(f"rules is {rules!r}; wanted rules by name, or a sequence: ['guided']")
+        raise InputTypeError(f"rules is {rules!r}; wanted rules by name, or a sequence: ['guided']")
     if not isinstance(rules, Mapping):
         unknown = [name for name in rules if name not in RULES]
         if unknown:
-            raise ValueError(f"rules has {unknown[0]!r}; wanted some of {', '.join(RULES)}")
+            raise InputError(f"rules has {unknown[0]!r}; wanted some of {', '.join(RULES)}")
         rules = {name: RULES[name] for name in rules}
     if not rules:
-        raise ValueError("rules is empty; wanted at least one, such as jv.RULES")
+        raise InputError("rules is empty; wanted at least one, such as jv.RULES")
     return rules

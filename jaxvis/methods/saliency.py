@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.relu import VANILLA, Relu, Rule
 from jaxvis.gradients.target import Model, Score, channels_first
 from jaxvis.methods.method import Method, Pass
@@ -78,7 +79,7 @@ def largest_over_channels(gradient: Float[Array, "n ... channels"]) -> Float[Arr
         ValueError: images that are clearly channels first, whose last axis is their width.
     """
     if channels_first(gradient.shape):
-        raise ValueError(
+        raise InputError(
             f"x has shape {gradient.shape}, channels first; a saliency map is the largest value "
             "over the last axis: wanted (n, height, width, channels) and a model that moves them, "
             "such as jv.expose_relu(lambda x: model(jnp.moveaxis(x, -1, 1))), or input_gradient"

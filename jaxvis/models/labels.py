@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
+from jaxvis.errors import InputError
+
 _LISTED = 12  # names in an error message
 
 
-class ClassNameError(ValueError):
+class ClassNameError(InputError):
     """A class name that is unknown or ambiguous; the message lists candidates and indices."""
 
 
@@ -124,13 +126,13 @@ def top_k(
     """
     p = softmax(logits)
     if k < 1:
-        raise ValueError(f"k is {k}; wanted at least 1")
+        raise InputError(f"k is {k}; wanted at least 1")
     classes = p.shape[1]
     if labels is None:
         generic = tuple(f"class {index}" for index in range(classes))
         labels = imagenet_labels() if classes == 1000 else generic
     if len(labels) != classes:
-        raise ValueError(f"labels has {len(labels)} names; wanted {classes}, one per class")
+        raise InputError(f"labels has {len(labels)} names; wanted {classes}, one per class")
     z = np.asarray(logits).astype(np.float64)
     order = np.argsort(-z, axis=1, kind="stable")[:, :k]
     return [
@@ -147,11 +149,11 @@ def softmax(logits: Float[Any, "n classes"]) -> Float64[np.ndarray, "n classes"]
     """
     z = np.asarray(logits).astype(np.float64)
     if z.ndim != 2 or z.shape[1] == 0:
-        raise ValueError(f"logits has shape {z.shape}; wanted (n, classes), one row per image")
+        raise InputError(f"logits has shape {z.shape}; wanted (n, classes), one row per image")
     top = z.max(axis=1, keepdims=True)  # NaN where any logit is
     if not np.isfinite(top).all():
         row = int(np.argmin(np.isfinite(top)))
-        raise ValueError(
+        raise InputError(
             f"logits of image {row} have the maximum {top[row, 0]}; wanted finite logits: look for "
             "NaN or infinity in the network's input and weights"
         )
@@ -169,9 +171,9 @@ def read_labels(file: str) -> list[str]:
         with open(file, encoding="utf-8") as lines:
             names = [line.strip() for line in lines if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--labels {file}: cannot be read: {error}") from error
+        raise InputError(f"--labels {file}: cannot be read: {error}") from error
     if not names:
-        raise ValueError(f"--labels {file}: no names; wanted one a line")
+        raise InputError(f"--labels {file}: no names; wanted one a line")
     return names
 
 

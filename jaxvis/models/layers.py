@@ -6,6 +6,8 @@ Recognition" (2014), table 1, under the layer names that Keras gave it.
 
 from typing import NamedTuple
 
+from jaxvis.errors import InputError
+
 
 class Layer(NamedTuple):
     """A layer's name, its Keras type, and its channels or units in the full network (else 0)."""
@@ -100,14 +102,14 @@ def architecture(
             than 32 pixels, of which five poolings leave nothing.
     """
     if width <= 0 or (64 * width) % 1:
-        raise ValueError(
+        raise InputError(
             f"width {width!r} gives block1_conv1 {64 * width:g} channels; wanted a positive whole "
             "number: choose a multiple of 1/64, such as 1, 1/8 or 1/16"
         )
     fc = max(1, round(4096 * width)) if fc is None else fc
     for name, value, least in (("classes", classes, 1), ("fc", fc, 1), ("size", size, 32)):
         if value != int(value) or value < least:
-            raise ValueError(f"{name} is {value!r}; wanted a whole number of at least {least}")
+            raise InputError(f"{name} is {value!r}; wanted a whole number of at least {least}")
     return Architecture(float(width), int(classes), int(fc), int(size), bool(top))
 
 
@@ -135,7 +137,7 @@ def layer_index(name: str) -> int:
     """Return the position of a layer in `LAYERS`; raise ValueError, naming all, if not there."""
     names = [layer.name for layer in LAYERS]
     if name not in names:
-        raise ValueError(f"VGG16 has no layer {name!r}; it has {', '.join(names)}")
+        raise InputError(f"VGG16 has no layer {name!r}; it has {', '.join(names)}")
     return names.index(name)
 
 

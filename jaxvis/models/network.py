@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.cut import is_pair
 from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
 from jaxvis.models import labels as _labels
@@ -51,7 +52,7 @@ class Network(NamedTuple):
             return _labels.class_index(name, self.labels)
         if name.isdecimal():
             return int(name)
-        raise ValueError(
+        raise InputError(
             f"{self.name} has no class names, so {name!r} cannot be found; pass the index, or give "
             "the network labels="
         )
@@ -143,7 +144,7 @@ def describe(
         )  # fmt: skip
     else:
         if size is None or preprocess is None:
-            raise TypeError(
+            raise InputTypeError(
                 f"a {type(model).__name__} does not say what it reads; wanted size=(height, width) "
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
@@ -173,7 +174,7 @@ def _check(network: Network) -> None:
         or len(size) != 2
         or not all(isinstance(side, int) and side > 0 for side in size)
     ):
-        raise ValueError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
+        raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
         return  # without a classifier there are no logits, but a body to cut
     x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
@@ -187,13 +188,13 @@ def _check(network: Network) -> None:
             f"{leaf.dtype} {leaf.shape}" if hasattr(leaf, "shape") else f"a {type(leaf).__name__}"
             for leaf in jax.tree.leaves(x)
         )
-        raise ValueError(
+        raise InputError(
             f"preprocess returned {found or 'nothing'} for uint8 {(1, *size, 3)}, one image; "
             "wanted floats whose first axis is that of the images"
         )
     shape: tuple[int, ...] = getattr(x, "shape", ())
     if channels_first(shape):
-        raise ValueError(
+        raise InputError(
             f"preprocess returned {x.dtype} {shape}, channels first; wanted (n, height, width, "
             "channels), and a model that moves them: model(jnp.moveaxis(x, -1, 1))"
         )
@@ -202,14 +203,14 @@ def _check(network: Network) -> None:
     except TypeError as error:
         if "required" not in str(error) or "'relu'" not in str(error):
             raise
-        raise TypeError(
+        raise InputTypeError(
             f"{network.name} cannot be called without relu=; wanted a default, as in "
             "def model(x, relu=jax.nn.relu)"
         ) from error
     check_logits(logits, 1)
     classes = logits.shape[1]
     if network.labels is not None and len(network.labels) != classes:
-        raise ValueError(
+        raise InputError(
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxvis.errors import InputError
+
 
 class Parameter(NamedTuple):
     """One array of weights: its layer's path, its own name, and its place among the leaves."""
@@ -33,7 +35,7 @@ def parameters(model: Any) -> list[Parameter]:
         *above, name = _steps(path) or ["weights"]
         found.append(Parameter("/".join(above) or name, name, place, leaf))
     if not found:
-        raise ValueError(
+        raise InputError(
             "the model holds no weights: it is a function that closes over them, or no pytree; "
             "wanted a module of Flax or Equinox, or jax.tree_util.Partial(f, weights)"
         )
@@ -54,7 +56,7 @@ def parameter_table(model: Any) -> str:
     total = 0
     try:
         found = layers(model)
-    except ValueError as error:
+    except InputError as error:
         return f"no table of layers: {error}"
     for layer, arrays in found.items():
         shapes = ", ".join(f"{p.name} {tuple(p.array.shape)}" for p in arrays)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Num, UInt8
 
+from jaxvis.errors import InputError
+
 BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet
 
 
@@ -24,7 +26,7 @@ def preprocess(images: Num[Any, "*n height width 3"]) -> Float[Any, "*n height w
     if images.dtype != np.uint8 and images.size and not traced:
         low, high = float(images.min()), float(images.max())
         if high <= 1 and (low, high) != (0, 0):
-            raise ValueError(
+            raise InputError(
                 f"images are floats from {low:.4g} to {high:.4g}; wanted 0 to 255: "
                 "multiply by 255 if they were scaled to [0, 1]"
             )
@@ -50,8 +52,8 @@ def _mean_for(array: Any) -> np.ndarray:
 
 def _check_array(name: str, array: Any, dtypes: tuple[str, ...], wanted: str) -> None:
     if not hasattr(array, "dtype"):
-        raise ValueError(f"{name} is a {type(array).__name__}; wanted one array: np.stack({name})")
+        raise InputError(f"{name} is a {type(array).__name__}; wanted one array: np.stack({name})")
     if array.ndim < 3 or array.shape[-1] != 3:
-        raise ValueError(f"{name} has shape {tuple(array.shape)}; wanted (n, height, width, 3)")
+        raise InputError(f"{name} has shape {tuple(array.shape)}; wanted (n, height, width, 3)")
     if not array.dtype.name.startswith(dtypes):
-        raise ValueError(f"{name} has dtype {array.dtype.name}; wanted {wanted}")
+        raise InputError(f"{name} has dtype {array.dtype.name}; wanted {wanted}")

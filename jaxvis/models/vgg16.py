@@ -12,6 +12,7 @@ from flax import nnx
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.relu import Relu
 from jaxvis.models import labels as _labels
 from jaxvis.models.layers import (
@@ -77,14 +78,14 @@ class VGG16(nnx.Module):
     ) -> None:
         self.architecture = architecture(width=width, classes=classes, fc=fc, size=size, top=top)
         if not top and labels is not None:
-            raise ValueError("a model without a classifier (top=False) has no classes to label")
+            raise InputError("a model without a classifier (top=False) has no classes to label")
         if labels is None and classes == 1000 and top:
             labels = _labels.imagenet_labels()
         if labels is not None and len(labels) != classes:
-            raise ValueError(f"labels has {len(labels)} names; wanted {classes}, one per class")
+            raise InputError(f"labels has {len(labels)} names; wanted {classes}, one per class")
         self.labels = None if labels is None else tuple(labels)
         if precision not in (None, *PRECISIONS):
-            raise ValueError(
+            raise InputError(
                 f"precision is {precision!r}; wanted one of {', '.join(map(repr, PRECISIONS))}"
             )
         if weights is None:
@@ -127,7 +128,7 @@ class VGG16(nnx.Module):
         if start == 0:
             self._check_input(x)
         if end > NO_TOP and not self.architecture.top:
-            raise ValueError(
+            raise InputError(
                 "the model has no classifier (no top), so there are no logits; wanted weights with "
                 'one, or use the part before it: body, _ = model.cut("block5_pool")'
             )
@@ -149,17 +150,17 @@ class VGG16(nnx.Module):
     def _check_input(self, x: AnyArray) -> None:
         size = self.architecture.size
         if not hasattr(x, "ndim"):
-            raise ValueError(
+            raise InputError(
                 f"the input is a {type(x).__name__}; wanted one array (n, {size}, {size}, 3): "
                 "np.stack(images) makes one of a list"
             )
         if jnp.ndim(x) != 4 or jnp.shape(x)[1:] != (size, size, 3):
-            raise ValueError(
+            raise InputError(
                 f"the input has shape {jnp.shape(x)}; wanted (n, {size}, {size}, 3): "
                 f"jv.preprocess(jv.load_images(files, size=({size}, {size})))"
             )
         if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
-            raise ValueError(
+            raise InputError(
                 f"the input has dtype {jnp.result_type(x)}; wanted the floats that "
                 "jv.preprocess(images) returns"
             )
@@ -173,7 +174,7 @@ class VGG16(nnx.Module):
         if self.labels is None:
             if name.isdecimal() and int(name) < self.architecture.classes:
                 return int(name)
-            raise ValueError(
+            raise InputError(
                 f"the model has no class names, so {name!r} cannot be found; pass the index, or "
                 "give the model labels="
             )
@@ -190,11 +191,11 @@ def _with_weights(
 ) -> nnx.Module:
     """A convolution or dense layer that holds the given arrays; random ones are never made."""
     if layer.name not in weights:
-        raise ValueError(f"weights has no {layer.name!r}; wanted its kernel and bias")
+        raise InputError(f"weights has no {layer.name!r}; wanted its kernel and bias")
     shapes = zip(("kernel", "bias"), (layer.kernel_shape, layer.bias_shape), strict=True)
     for (role, shape), array in zip(shapes, weights[layer.name], strict=True):
         if array.shape != shape or array.dtype != dtype:
-            raise ValueError(
+            raise InputError(
                 f"weights[{layer.name!r}] has a {role} of shape {array.shape} and dtype "
                 f"{array.dtype}; wanted {shape} and {np.dtype(dtype)}"
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from jaxvis.errors import InputError
 from jaxvis.pictures import render
 from jaxvis.pictures.checks import check_images, maps_for
 
@@ -118,9 +119,9 @@ def figure_comparison(
     """
     images = _checked(images, titles)
     if not rows:
-        raise ValueError("figure_comparison: nothing to compare; pass maps.rows()")
+        raise InputError("figure_comparison: nothing to compare; pass maps.rows()")
     if len(images) > MOST_COMPARED:
-        raise ValueError(
+        raise InputError(
             f"figure_comparison: one grid holds at most {MOST_COMPARED} images; found "
             f"{len(images)}. Draw them in several figures."
         )
@@ -153,7 +154,7 @@ def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height widt
     images = np.asarray(images)
     check_images(images)
     if titles is not None and len(titles) != len(images):
-        raise ValueError(f"{len(images)} images want as many titles; found {len(titles)}")
+        raise InputError(f"{len(images)} images want as many titles; found {len(titles)}")
     return images
 
 

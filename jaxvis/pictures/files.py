@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
+from jaxvis.errors import InputError
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -37,7 +39,7 @@ _DAMAGED = (OSError, SyntaxError, ValueError, TypeError, LookupError, Arithmetic
             MemoryError, RuntimeError, struct.error)  # what Pillow's parsers raise  # fmt: skip
 
 
-class ImageError(ValueError):
+class ImageError(InputError):
     """A file that cannot serve as an image; the message names it and says what to do."""
 
 
@@ -100,9 +102,9 @@ def load_image(
 
 def _check_options(size: tuple[int, int], resample: str) -> None:
     if np.shape(size) != (2,) or not all(isinstance(s, int) and s > 0 for s in size):
-        raise ValueError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
+        raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
     if resample not in RESAMPLING:
-        raise ValueError(f"resample is {resample!r}; wanted one of {', '.join(RESAMPLING)}")
+        raise InputError(f"resample is {resample!r}; wanted one of {', '.join(RESAMPLING)}")
 
 
 def _images_in(folder: Path) -> list[Path]:

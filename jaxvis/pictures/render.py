@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
+from jaxvis.errors import InputError
 from jaxvis.pictures.checks import check_images, finite_maps
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def upsample(
     values = finite_maps(maps)
     whole = [isinstance(s, (int, np.integer)) and s > 0 for s in size]
     if whole != [True, True]:
-        raise ValueError(f"upsample: size must be two positive integers (height, width): {size!r}")
+        raise InputError(f"upsample: size must be two positive integers (height, width): {size!r}")
     rows = interpolation(values.shape[-2], size[0])
     columns = interpolation(values.shape[-1], size[1])
     return (rows @ values @ columns.T).astype(np.float32)
@@ -86,7 +87,7 @@ def overlay(
         hint = ""
         if values.ndim == len(wanted) and values.shape[:-2] == wanted[:-2]:
             hint = f" Upsample the maps first: upsample(maps, {wanted[-2:]})."
-        raise ValueError(
+        raise InputError(
             f"overlay: images of shape {images.shape} want maps of shape {wanted}; found "
             f"{values.shape}.{hint}"
         )
@@ -101,7 +102,7 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"{path}: figures are written as PNG; give a name that ends in .png")
+        raise InputError(f"{path}: figures are written as PNG; give a name that ends in .png")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
@@ -127,7 +128,7 @@ def blend(
 ) -> UInt8[np.ndarray, "*n height width 3"]:
     """Return (1 - alpha) * images + alpha * coloured, rounded; alpha in [0, 1]."""
     if not 0 <= alpha <= 1:
-        raise ValueError(
+        raise InputError(
             f"alpha must be from 0 (only the image) to 1 (only the colours): found {alpha}"
         )
     return np.rint((1 - alpha) * images + alpha * coloured).astype(np.uint8)
@@ -149,7 +150,7 @@ def colormap_named(name: str) -> "Colormap":
     by_lower = {known.lower(): known for known in matplotlib.colormaps}
     near = difflib.get_close_matches(str(name).lower(), by_lower, n=5, cutoff=0.5)
     advice = "Near names: " + ", ".join(by_lower[lower] for lower in near) + "." if near else ""
-    raise ValueError(
+    raise InputError(
         f"unknown colour map {name!r}. {advice or 'No name is near; try jet or viridis.'} "
         "list(matplotlib.colormaps) gives all of them."
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
@@ -62,7 +63,7 @@ def write_evaluation(
         OutputError: the folder cannot be written to.
     """
     if options.boxes is not None and options.images is None:
-        raise ValueError("--boxes belong to --images; without images scenes are drawn")
+        raise InputError("--boxes belong to --images; without images scenes are drawn")
     start = time.perf_counter()
     folder = Path(out).expanduser()
     with staging(folder) as place:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.questions.question import Question
 from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
@@ -68,6 +69,6 @@ def check_layer(network: Network, methods: Sequence[str]) -> None:
     try:
         cut(network.model, network.layer)
     except TypeError as error:
-        raise ValueError(
+        raise InputError(
             f"{network.name}: {error}, or ask for --methods without a layer"
         ) from error

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.gradients.target import as_inputs, as_targets, check_arrays, check_target_shape
 from jaxvis.methods.explain import compile_explain
@@ -54,7 +55,7 @@ def explain_batches(
     else:
         size = min(batch_size, total)
     if size < 1:
-        raise ValueError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
+        raise InputError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
     starts = range(0, total, size)
     run = compile_explain(model, *_batch(x, targets, 0, size), **options)
     parts = []
@@ -94,7 +95,7 @@ def fitting_batch(
     count = max(1, min(guess, largest, _count(x)))
     while (needed := planned(count)) > memory:
         if count == 1:
-            raise ValueError(
+            raise InputError(
                 f"memory is {memory:,} bytes, and one image takes {needed:,}; wanted at least that"
             )
         count = max(1, min(count - 1, count * memory // needed))
@@ -106,7 +107,7 @@ def _count(x: Any) -> int:
     check_arrays(x)
     sizes = {len(leaf) for leaf in jax.tree.leaves(x) if leaf.ndim}
     if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"x holds {sorted(sizes) or 'no'} images; wanted one number, at least 1")
+        raise InputError(f"x holds {sorted(sizes) or 'no'} images; wanted one number, at least 1")
     return sizes.pop()
 
 

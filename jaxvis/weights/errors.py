@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 
+from jaxvis.errors import InputError
 
-class WeightsError(ValueError):
+
+class WeightsError(InputError):
     """Weights that cannot be had or used; the message says file, array, found, wanted, what to do.
 
     Attributes:

@@ -19,6 +19,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from jaxvis.errors import InputError
 from jaxvis.weights.arrays import AGAIN, Block, Stored, check_start
 from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
 
@@ -252,7 +253,7 @@ def _chunks(
 ) -> tuple[Block, ...]:
     counts = [ceil(length / step) for length, step in zip(shape, chunk, strict=True)]
     if prod(counts) > MAX_CHUNKS or prod(chunk) > 2 * prod(shape):
-        raise ValueError(f"{prod(counts):,} chunks of {chunk} for shape {shape}")
+        raise InputError(f"{prod(counts):,} chunks of {chunk} for shape {shape}")
     starts = product(*(range(0, length, step) for length, step in zip(shape, chunk, strict=True)))
     blocks = []
     for start in starts:

@@ -16,6 +16,7 @@ from typing import Any
 
 import h5py
 
+from jaxvis.errors import InputError
 from jaxvis.models.layers import Architecture, LayerShape, architecture, layer_shapes
 from jaxvis.weights.arrays import CONFIG, Plan
 from jaxvis.weights.errors import WeightsLayoutError, WeightsMismatchError
@@ -77,11 +78,11 @@ def _config(
         if labels is not None:
             labels = tuple(str(name) for name in labels)
             if len(labels) != arch.classes:
-                raise ValueError(f"{len(labels)} labels for {arch.classes} classes")
+                raise InputError(f"{len(labels)} labels for {arch.classes} classes")
         checksums = {str(name): int(value) for name, value in config.get("crc32", {}).items()}
         names = [shape.name for shape in layer_shapes(arch) if shape.kernel_shape is not None]
         if checksums and checksums.keys() != {f"{name}/{role}" for name in names for role in ROLES}:
-            raise ValueError("crc32 names other arrays")
+            raise InputError("crc32 names other arrays")
         return arch, labels, dict(config["facts"]), checksums
     except UNSUITABLE as error:
         raise WeightsLayoutError(f"attribute {CONFIG!r} does not describe a VGG16 ({error!r})",

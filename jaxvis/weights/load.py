@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jax.typing import DTypeLike
 
+from jaxvis.errors import InputError
 from jaxvis.models.layers import Architecture
 from jaxvis.models.network import Network, as_network, describe
 from jaxvis.models.vgg16 import VGG16
@@ -70,7 +71,7 @@ def names_function(network: str) -> bool:
     return bool(_FUNCTION.fullmatch(network)) and not Path(network).exists()
 
 
-class NetworkError(ValueError):
+class NetworkError(InputError):
     """A network that cannot be had from "module:function"; the message says why."""
 
 

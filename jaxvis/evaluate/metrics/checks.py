@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from jaxvis.errors import InputError
 from jaxvis.pictures.checks import finite_maps
 
 
@@ -16,7 +17,7 @@ def check_maps(maps: Float[Any, "n height width"], x: Any) -> Float[np.ndarray, 
     """
     values = finite_maps(maps)
     if np.ndim(x) != 4 or values.shape != np.shape(x)[:3]:
-        raise ValueError(
+        raise InputError(
             f"maps have shape {values.shape} for images of shape {np.shape(x)}; wanted "
             "(n, height, width) of the images: enlarge class activation maps with jv.upsample"
         )

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxvis.errors import InputError
 from jaxvis.types import AnyArray
 
 Labels = Int[Array, "height width n"]
@@ -25,10 +26,10 @@ def above(
         ValueError: a threshold outside (0, 1], or maps of another rank.
     """
     if not 0 < threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; wanted a share of the maximum, in (0, 1]")
+        raise InputError(f"threshold is {threshold}; wanted a share of the maximum, in (0, 1]")
     maps = jnp.asarray(maps)
     if maps.ndim != 3 or not jnp.issubdtype(maps.dtype, jnp.floating):
-        raise ValueError(
+        raise InputError(
             f"maps are {maps.dtype} {maps.shape}; wanted floats of shape (n, height, width)"
         )
     return _above(maps, jnp.float32(threshold))
@@ -64,12 +65,12 @@ def bounding_boxes(binary: Bool[AnyArray, "n height width"]) -> Int[Array, "n 4"
 def _checked(binary: AnyArray) -> Array:
     binary = jnp.asarray(binary)
     if binary.ndim != 3 or binary.dtype != jnp.bool_:
-        raise ValueError(
+        raise InputError(
             f"binary is {binary.dtype} {binary.shape}; wanted bool of shape (n, height, width), "
             "such as maps > 0"
         )
     if binary.size > MOST_PIXELS:
-        raise ValueError(f"binary has {binary.size:,} pixels; wanted {MOST_PIXELS:,} at most")
+        raise InputError(f"binary has {binary.size:,} pixels; wanted {MOST_PIXELS:,} at most")
     return binary
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import as_targets, check_inputs, check_targets
 from jaxvis.types import AnyArray
@@ -48,7 +49,7 @@ def infidelity(
     """
     x, changes = jnp.asarray(x), jnp.asarray(perturbations)
     if changes.ndim != 5 or changes.shape[1:] != x.shape:
-        raise ValueError(
+        raise InputError(
             f"perturbations have shape {changes.shape}; wanted (samples, *{x.shape}), as "
             "square_perturbations returns them"
         )
@@ -81,7 +82,7 @@ def unexplained(
     if phi.shape == perturbations.shape[1:-1]:
         phi = phi[..., None]
     if phi.ndim != 4 or phi.shape[:3] != perturbations.shape[1:4]:
-        raise ValueError(
+        raise InputError(
             f"attributions have shape {phi.shape}; wanted {perturbations.shape[1:]}, or without "
             "channels"
         )
@@ -107,7 +108,7 @@ def max_sensitivity(
     """
     x, offsets = jnp.asarray(x), jnp.asarray(offsets)
     if offsets.ndim != x.ndim + 1 or offsets.shape[1:] != x.shape:
-        raise ValueError(f"offsets have shape {offsets.shape}; wanted (samples, *{x.shape})")
+        raise InputError(f"offsets have shape {offsets.shape}; wanted (samples, *{x.shape})")
     plain = function(x)
     worst = jax.tree.map(lambda a: jnp.zeros(len(a)), plain)
     for offset in offsets:

@@ -15,6 +15,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.components import above, largest_component
 from jaxvis.pictures.checks import finite_maps
 from jaxvis.types import AnyArray
@@ -34,7 +35,7 @@ def pointing_game(maps: RawMaps, masks: Masks, *, tolerance: float = 15) -> Bool
             bool, or a negative tolerance.
     """
     if not tolerance >= 0:
-        raise ValueError(f"tolerance is {tolerance} pixels; wanted 0 or more")
+        raise InputError(f"tolerance is {tolerance} pixels; wanted 0 or more")
     return _pointing(*_checked(maps, masks), jnp.float32(tolerance))
 
 
@@ -77,17 +78,17 @@ def _checked(maps: RawMaps, masks: Masks) -> tuple[Array, Array]:
     if not traced[0]:
         maps = finite_maps(maps).astype(np.float32)
     if np.ndim(maps) != 3 or np.shape(masks) != np.shape(maps):
-        raise ValueError(
+        raise InputError(
             f"maps have shape {np.shape(maps)} and masks {np.shape(masks)}; wanted both (n, height,"
             " width): enlarge class activation maps with jv.upsample"
         )
     if not traced[1]:
         masks = np.asarray(masks)
         if masks.dtype != np.bool_:
-            raise ValueError(f"masks have dtype {masks.dtype}; wanted bool, true on the object")
+            raise InputError(f"masks have dtype {masks.dtype}; wanted bool, true on the object")
         empty = np.flatnonzero(~masks.any(axis=(1, 2)))
         if empty.size:
-            raise ValueError(
+            raise InputError(
                 f"the mask of image {empty[0]} is empty ({empty.size} of {len(masks)} are); wanted "
                 "at least one pixel of the object: leave out images without it"
             )

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxvis.any_model import jaxprs
+from jaxvis.errors import InputError
 from jaxvis.gradients.cut import is_pair
 from jaxvis.models.layers import layer_shapes
 from jaxvis.models.parameters import Parameter, parameters
@@ -44,7 +45,7 @@ def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
     if isinstance(model, VGG16):
         return tuple(name for name in CASCADE if hasattr(model, name))
     if x is None:
-        raise ValueError(
+        raise InputError(
             "the order of the layers of such a model is not known; wanted layer_order(model, x), "
             "traced on an input, which the others take as order="
         )
@@ -66,7 +67,7 @@ def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
             first = used[variable]
             when[parameter.layer] = min(when.get(parameter.layer, first), first)
     if not when:
-        raise ValueError("the model holds weights, but its logits use none of them")
+        raise InputError("the model holds weights, but its logits use none of them")
     return tuple(sorted(when, key=lambda name: when[name], reverse=True))
 
 
@@ -128,13 +129,13 @@ def randomized(
         ValueError: a layer that has no weights or that the model does not have.
     """
     if isinstance(layers, str):
-        raise ValueError(f"layers is {layers!r}; wanted a sequence of names, such as [{layers!r}]")
+        raise InputError(f"layers is {layers!r}; wanted a sequence of names, such as [{layers!r}]")
     if how not in ("he_normal", "permuted"):
-        raise ValueError(f"how is {how!r}; wanted 'he_normal' or 'permuted'")
+        raise InputError(f"how is {how!r}; wanted 'he_normal' or 'permuted'")
     order = layer_order(model) if order is None else order
     unknown = [name for name in layers if name not in order]
     if unknown:
-        raise ValueError(
+        raise InputError(
             f"the model has no layer with weights named {', '.join(map(repr, unknown))}; wanted "
             f"some of {', '.join(order)}"
         )

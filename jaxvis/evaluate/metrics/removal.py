@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32, Int
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import as_targets, check_inputs, check_logits
 
@@ -33,7 +34,7 @@ def targets_of(classes: ArrayLike, n: int) -> Int[Array, " n"]:
     targets = as_targets(classes, None)
     if targets is None or targets.shape not in ((), (n,)):
         found = None if targets is None else targets.shape
-        raise ValueError(f"classes have shape {found}; wanted one index, or one per image: ({n},)")
+        raise InputError(f"classes have shape {found}; wanted one index, or one per image: ({n},)")
     return jnp.broadcast_to(targets, (n,))
 
 

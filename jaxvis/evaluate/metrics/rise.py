@@ -14,6 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.evaluate.metrics.removal import (
     Curve,
@@ -71,7 +72,7 @@ def deleted(
     x = jnp.asarray(x)
     values = check_maps(maps, x)
     if not 0 < share < 1:
-        raise ValueError(f"share is {share}; wanted a number between 0 and 1")
+        raise InputError(f"share is {share}; wanted a number between 0 and 1")
     targets = targets_of(classes, len(x))
     gone = ranks(jnp.asarray(values)) < round(share * values[0].size)
     left = jnp.where(gone[..., None], jnp.zeros_like(x), x)
@@ -129,7 +130,7 @@ def _curve(
     if step is None:
         step = math.ceil(pixels / STEPS)
     if step < 1:
-        raise ValueError(f"step is {step}; wanted at least 1 pixel")
+        raise InputError(f"step is {step}; wanted at least 1 pixel")
     targets = targets_of(classes, len(first))
     # Steps are the same for all images, and so the compiled code: one image and map at a time.
     changed = jnp.asarray(np.minimum(np.arange(0, pixels + step, step), pixels), jnp.int32)

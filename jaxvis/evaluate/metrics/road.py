@@ -15,6 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.evaluate.metrics.removal import Curve, class_probability, ranks, targets_of
 from jaxvis.gradients.target import check_targets
@@ -54,7 +55,7 @@ def road(
     x = jnp.asarray(x)
     values = check_maps(maps, x)
     if not shares or not all(0 < share < 1 for share in shares):
-        raise ValueError(f"shares are {shares}; wanted numbers between 0 and 1, these excluded")
+        raise InputError(f"shares are {shares}; wanted numbers between 0 and 1, these excluded")
     targets = targets_of(classes, len(x))
     place = ranks(jnp.asarray(values if most_relevant_first else -values))
     pixels = values[0].size
@@ -87,12 +88,12 @@ def noisy_linear_imputation(
     """
     x, removed = jnp.asarray(x), jnp.asarray(removed)
     if removed.shape != x.shape[:3] or removed.dtype != jnp.bool_:
-        raise ValueError(
+        raise InputError(
             f"removed has dtype {removed.dtype} and shape {removed.shape}; wanted bool "
             f"{x.shape[:3]}"
         )
     if bool(jnp.any(jnp.all(removed, axis=(1, 2)))):
-        raise ValueError("all pixels of an image are removed; wanted at least one to impute from")
+        raise InputError("all pixels of an image are removed; wanted at least one to impute from")
     rng = np.random.Generator(np.random.PCG64(seed))
     added = rng.standard_normal(x.shape, np.float32) * np.float32(noise)
     return _impute(x, removed[..., None], jnp.asarray(added, x.dtype), tolerance)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32
 
+from jaxvis.errors import InputError
 from jaxvis.types import AnyArray
 
 RawMaps = Float[Array, "n height width"]
@@ -60,7 +61,7 @@ def ssim(
     """
     a, b = _checked(a, b)
     if min(a.shape[1:]) < WINDOW:
-        raise ValueError(
+        raise InputError(
             f"maps have shape {a.shape}; wanted at least {WINDOW} x {WINDOW} pixels, the window of "
             "SSIM: enlarge them with jv.upsample"
         )
@@ -69,7 +70,7 @@ def ssim(
 
 def _checked(a: Any, b: Any) -> tuple[RawMaps, RawMaps]:
     if np.ndim(a) != 3 or np.shape(a) != np.shape(b) or np.size(a) == 0:
-        raise ValueError(
+        raise InputError(
             f"maps have shapes {np.shape(a)} and {np.shape(b)}; wanted one shape (n, height, "
             "width), not empty, for both"
         )
