@@ -31,6 +31,7 @@ import jaxvis as jv
 from jaxvis import evaluate as ev
 from jaxvis.cli.main import COMMANDS, main, parser
 from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS
+from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.methods.catalogue import LAB
 from jaxvis.models.vgg16 import PRECISIONS
@@ -303,7 +304,7 @@ def test_every_precision_reaches_the_network(command, chosen, monkeypatch):
 
     def load(network, *, labels, precision):
         seen.append(precision)
-        raise ValueError("that is all")
+        raise InputError("that is all")
 
     monkeypatch.setattr("jaxvis.report.lab.load", load)
     monkeypatch.setattr("jaxvis.report.evaluation.load", load)
