@@ -75,11 +75,6 @@ def _maps(model: jv.VGG16, images: np.ndarray, wanted: np.ndarray) -> dict[str, 
     return {**named, "image centre": centre_maps(len(images), (SIZE, SIZE))}
 
 
-def _pair(seed: int) -> tuple[str, str]:
-    first, second = np.random.default_rng(seed).choice(len(CLASSES), 2, replace=False)
-    return CLASSES[first], CLASSES[second]
-
-
 def _batches(items: Iterator) -> Iterator[list]:
     while group := list(islice(items, BATCH)):
         yield group

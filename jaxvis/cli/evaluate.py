@@ -15,9 +15,9 @@ def add_to(commands: Any) -> None:
     add = shared.command(
         commands, "evaluate", run, help="measure which map tells the truth",
         description="Measure maps: does each point at the object, does what it marks matter to the "
-        "network, does it depend on the network? Prints the tables; writes evaluation.md, "
-        "evaluation.json and a chart per question. Without --images it draws scenes whose objects "
-        "are known, for the demo's network.",
+        "network, does it depend on the network? Prints the table that decides; writes "
+        "evaluation.md, evaluation.json and a chart per question. Without --images it draws scenes "
+        "whose objects are known, for the demo's network.",
     )  # fmt: skip
     add("--images", nargs="+", metavar="IMAGES", help="files, folders or globs; default drawn "
         "scenes")  # fmt: skip
@@ -28,9 +28,9 @@ def add_to(commands: Any) -> None:
     shared.output(add, "evaluation")
     add("--scenes", type=shared.count, default=500, metavar="N",
         help="scenes to draw; default %(default)s")  # fmt: skip
-    add("--closely", type=shared.count, default=12, metavar="N",
-        help="images for the second and third question, which take hundreds of passes each; "
-        "default %(default)s")  # fmt: skip
+    add("--closely", type=shared.count, default=24, metavar="N",
+        help="images for the questions that take hundreds of passes each; default "
+        "%(default)s")  # fmt: skip
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -52,8 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(json.dumps(told, indent=1))
     elif not chosen.quiet:
-        for question in found.questions:
-            print(tables.text(question), end="\n\n")
+        print(tables.deciding_text(found.questions, found.verdict), end="\n\n")
         print("\n\n".join(found.conclusion), end="\n\n")
         print(f"evaluation: {told['page']} ({time.perf_counter() - start:.0f} s)")
     return DONE

@@ -89,6 +89,16 @@ def held_out(count: int) -> Iterator[tuple[int, str]]:
         yield HELD_OUT_SEEDS[index], CLASSES[index % len(CLASSES)]
 
 
+def held_out_pairs(count: int, first: str | None = None) -> Iterator[tuple[int, str, str]]:
+    """Yield `count` seeds, each with two classes, that training never sees; `first` fixes one."""
+    for seed in HELD_OUT_SEEDS[:count]:
+        rng = np.random.default_rng(seed)
+        one, other = (CLASSES[i] for i in rng.choice(len(CLASSES), 2, replace=False))
+        if first is not None:
+            one, other = first, one if other == first else other
+        yield seed, one, other
+
+
 def _check(name: str) -> None:
     if name not in SILHOUETTES:
         raise InputError(f"no silhouette is named {name!r}; the classes are: {', '.join(CLASSES)}")

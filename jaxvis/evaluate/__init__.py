@@ -5,9 +5,10 @@ Where is it?
 Does it matter to the network?
     `deletion`, `insertion`, `drop_and_increase`, `road`, `infidelity`, `max_sensitivity`
 Does it depend on the network?
-    `randomized`, `cascading`, `independent`; `spearman`, `ssim`
+    `randomized`, `cascading`, `independent`; `spearman`, `strongest_overlap`, `ssim`
 Is it better than nothing?
-    `random_maps`, `centre_maps`, `edge_maps`; `estimate`, a mean with its bootstrap interval
+    `random_maps`, `centre_maps`, `edge_maps`; `sign_flip`, the exact paired test, `holm` for many;
+    `estimate`, a mean with its bootstrap interval
 All of them
     `evaluate`, which the command `jaxvis evaluate` runs
 """
@@ -44,9 +45,14 @@ from jaxvis.evaluate.metrics.rise import deletion as deletion
 from jaxvis.evaluate.metrics.rise import insertion as insertion
 from jaxvis.evaluate.metrics.road import noisy_linear_imputation as noisy_linear_imputation
 from jaxvis.evaluate.metrics.road import road as road
+from jaxvis.evaluate.metrics.sign_flip import holm as holm
+from jaxvis.evaluate.metrics.sign_flip import sign_flip as sign_flip
 from jaxvis.evaluate.metrics.similarity import spearman as spearman
 from jaxvis.evaluate.metrics.similarity import ssim as ssim
+from jaxvis.evaluate.metrics.similarity import strongest_overlap as strongest_overlap
 from jaxvis.evaluate.questions.question import Question as Question
 from jaxvis.evaluate.subjects import Subjects as Subjects
 from jaxvis.evaluate.subjects import file_subjects as file_subjects
+from jaxvis.evaluate.subjects import pair_subjects as pair_subjects
 from jaxvis.evaluate.subjects import scene_subjects as scene_subjects
+from jaxvis.evaluate.verdict import Verdict as Verdict

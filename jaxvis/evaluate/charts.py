@@ -8,7 +8,7 @@ import numpy as np
 from jaxvis.evaluate.maps import named
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.questions.depends import Course
-from jaxvis.evaluate.questions.question import Question
+from jaxvis.evaluate.questions.question import Metric, Question
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ TITLE, LABEL = 12, 9  # points
 def chart(question: Question) -> "Figure":
     """Return a panel for every metric: the mean of every map, and its 95 % interval as a line.
 
-    Controls are grey; a dashed line marks the best of them.
+    Controls are grey; a dashed line marks the best of them, or what the metric is compared with.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -46,11 +46,9 @@ def chart(question: Question) -> "Figure":
             if not math.isnan(value.low):
                 axis.plot([value.low, value.high], [row, row], color=colour, linewidth=2)
             axis.plot(value.mean, row, "o", color=colour, mfc=colour if filled else "white")
-        controls = [found[name].mean for name in BASELINES if name in found]
-        controls = [value for value in controls if not math.isnan(value)]
-        if controls:
-            best = max(controls) if metric.better == "high" else min(controls)
-            axis.axvline(best, color=CONTROL, linewidth=1, linestyle="--")
+        mark = _mark(question, metric, [found[name].mean for name in BASELINES if name in found])
+        if mark is not None:
+            axis.axvline(mark, color=CONTROL, linewidth=1, linestyle="--")
         better = {"high": "higher is better", "low": "lower is better"}.get(metric.better, "")
         axis.set_title(f"{metric.name}\n{better}", fontsize=LABEL)
         axis.tick_params(labelsize=LABEL - 1)
@@ -63,9 +61,19 @@ def chart(question: Question) -> "Figure":
     return figure
 
 
+def _mark(question: Question, metric: Metric, controls: list[float]) -> float | None:
+    """Where the dashed line stands: what a map has to lie beyond."""
+    if metric.name in question.decide and question.line is not None:
+        return question.line
+    known = [value for value in controls if not math.isnan(value)]
+    if not known or not metric.better:
+        return None
+    return max(known) if metric.better == "high" else min(known)
+
+
 def course_chart(course: Course) -> "Figure":
     """Return likeness to the first map, layer by layer: a row for all layers from the last on
-    downwards re-initialised, and one for each layer alone; the grey line is the edge detector."""
+    downwards re-initialised, and one for each layer alone."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -73,7 +81,7 @@ def course_chart(course: Course) -> "Figure":
         ("from the last layer downwards", course.cascading),
         ("one layer alone", course.independent),
     )
-    kinds = (("rank", "rank correlation"), ("signed", "the same, with signs"), ("ssim", "SSIM"))
+    kinds = (("rank", "rank correlation"), ("strongest", "strongest 1 %"), ("ssim", "SSIM"))
     figure = Figure((11.5, 6.4), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle("How like itself a map stays when layers are re-initialised", fontsize=TITLE)
@@ -81,7 +89,6 @@ def course_chart(course: Course) -> "Figure":
     for line, (title, stages) in zip(axes, rows, strict=True):
         layers = list(stages)
         for axis, (kind, heading) in zip(line, kinds, strict=True):
-            axis.axhline(1, color=CONTROL, linewidth=2, label="edge detector")
             for name in stages[layers[0]]:
                 middle = [_mean(getattr(stages[layer][name], kind)) for layer in layers]
                 dashes = "-" if _is_of_layer(name) else "--"

@@ -5,94 +5,165 @@ from collections.abc import Sequence
 
 from jaxvis.evaluate.maps import explanations
 from jaxvis.evaluate.metrics.baselines import BASELINES
-from jaxvis.evaluate.questions import depends, matters, where
-from jaxvis.evaluate.questions.question import Metric, Question
-
-# Adebayo et al. and Sixt et al. show curves and draw no line; this one is ours. A map that keeps a
-# larger rank correlation, when the layer that tells the classes apart is re-initialised, says
-# little of the class.
-UNCHANGED = 0.8
-POINTS, ENERGY = where.METRICS[0].name, where.METRICS[1].name
-# What decides a question: the metrics of one list that were measured.
-DECISIVE = {
-    where.METRICS[0].name: (POINTS, ENERGY),
-    matters.DELETION.name: (matters.DELETION.name, matters.INSERTION.name),
-    matters.DELETED.name: (matters.DELETED.name,),
-}
-
+from jaxvis.evaluate.metrics.sign_flip import images_needed
+from jaxvis.evaluate.questions import depends
+from jaxvis.evaluate.questions.question import Question, shown
+from jaxvis.evaluate.verdict import FAILED, LEVEL, NOT_SETTLED, PASSED, Verdict
 
 _WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
-def conclusion(questions: Sequence[Question]) -> list[str]:
-    """Return paragraphs in Markdown: a verdict, a line for each map, and warnings.
-
-    A map passes a question if it is better than every control by one of its metrics, image by
-    image, beyond a 99 % interval, and worse than none by the other; it fails if it is worse than
-    one. 99 %, since each map is compared with three controls, by two metrics.
-    """
+def conclusion(questions: Sequence[Question], found: Verdict) -> list[str]:
+    """Return paragraphs in Markdown: a verdict, a line for each map, warnings, and the rule."""
     names = explanations(questions[0].values)
-    findings = {name: [_finding(question, name) for question in questions] for name in names}
-    trusted = [name for name in names if all(mark > 0 for mark, _ in findings[name])]
-    failed = [name for name in names if any(mark < 0 for mark, _ in findings[name])]
-    images = [question.images for question in questions]
-    undecided = [name for name in names if name not in trusted and name not in failed]
-    lines = [_verdict(trusted, failed, undecided, len(questions), max(images), min(images))]
-    lines.append(
+    return [
+        _overall(questions, found, names),
         "\n".join(
-            f"- **{name}**: " + "; ".join(text for _, text in findings[name]) + "."
+            f"- **{name}**: " + "; ".join(_finding(one, found, name) for one in questions) + "."
             for name in names
+        ),
+        *_warnings(questions, found, names),
+        rule(questions, found),
+    ]
+
+
+def rule(questions: Sequence[Question], found: Verdict) -> str:
+    """Return the rule that the verdict follows, as it stands under it."""
+    parts = [
+        f"**The rule.** Each map is compared with each control ({_listed(BASELINES)}), image by "
+        "image, in an exact sign-flip test (were there no difference, each image's would as soon "
+        f"have the other sign). All {len(found.comparisons)} comparisons are corrected together "
+        f"(Holm): of pages on which nothing differs at most {100 * LEVEL:.0f} % call anything "
+        "clear. What is not clear is not settled. A map passes a question if it is clearly better "
+        "than every control by one of its figures and clearly worse than none by any, and fails if "
+        "it is clearly worse than one."
+    ]
+    keys = [question.key for question in questions]
+    if "which" in keys:
+        parts.append(
+            "Of two objects it has to mark the one asked for more often than the other: above 0."
         )
+    drawn = next((question for question in questions if question.draws), None)
+    if drawn is not None:
+        draws = len(next(iter(next(iter(drawn.draws.values())).values())))
+        parts.append(
+            f"It depends on what was re-initialised if both likenesses lie clearly below "
+            f"{depends.LINE}, in each of {draws} random draws, and not if both lie above; "
+            f"{depends.LINE} is our line, the papers draw none."
+        )
+    tests = max(1, len(found.comparisons))
+    large, half = (images_needed(tests, LEVEL, effect) for effect in (1, 0.5))
+    parts.append(
+        f"So many comparisons leave nothing clear on fewer than {found.fewest_images} images, "
+        "however they come out. A difference as large as its own spread over the images is found "
+        f"in four cases of five on {large} images, one half as large on {half}."
     )
-    lines += _warnings(questions)
-    return lines
+    return " ".join(parts)
 
 
-def _verdict(
-    trusted: list[str], failed: list[str], rest: list[str], count: int, images: int, few: int
-) -> str:
-    asked = {2: "both questions", 3: "all three questions"}.get(count, "the question")
-    where_asked = "On this image" if images == 1 else f"On these {images} images"
-    if few < images:
-        where_asked += f" ({few} of them for the questions that take long)"
+def _overall(questions: Sequence[Question], found: Verdict, names: Sequence[str]) -> str:
+    marks = {name: found.marks[name].values() for name in names}
+    trusted = [name for name in names if min(marks[name]) == PASSED]
+    failed = [name for name in names if min(marks[name]) == FAILED]
+    rest = [name for name in names if name not in trusted and name not in failed]
+    sizes = [question.images for question in questions]
+    where_asked = "On this image" if max(sizes) == 1 else f"On these {max(sizes)} images"
+    if min(sizes) < max(sizes):
+        where_asked += f" ({min(sizes)} of them for the questions that take long)"
+    if max(sizes) < found.fewest_images:
+        return (
+            f"{where_asked} nothing is settled: at least {found.fewest_images} are needed. The "
+            "figures describe these images, and say nothing yet of others."
+        )
+    count = len(questions)
+    asked = {1: "the question", 2: "both questions"}.get(
+        count, f"all {_WORDS.get(count, count)} questions"
+    )
     if trusted:
         first = f"{where_asked} {_listed(trusted)} pass{'es' * (len(trusted) == 1)} {asked}."
     else:
-        total = len(failed) + len(rest)
-        none = f"none of the {_WORDS.get(total, total)} maps passes"
-        first = f"{where_asked} {'the map does not pass' if total == 1 else none} {asked}."
+        none = f"none of the {_WORDS.get(len(names), len(names))} maps passes"
+        first = f"{where_asked} {'the map does not pass' if len(names) == 1 else none} {asked}."
     if failed:
         first += f" {_listed(failed)} fail{'s' * (len(failed) == 1)} at least one."
     if rest:
-        first += (
-            f" For {_listed(rest)} the images do not settle every question: the intervals of map "
-            "and control overlap."
-        )
+        first += f" {_listed(rest)} {'is' if len(rest) == 1 else 'are'} not settled."
     return first
 
 
-def _finding(question: Question, name: str) -> tuple[int, str]:
-    """Mark (1 passed, 0 undecided, -1 failed) and a clause with the figures."""
-    if question.key == "depends":
-        return _dependence(question, name)
-    measured = [metric.name for metric in question.metrics]
-    metrics = next(metrics for key, metrics in DECISIVE.items() if key in measured)
-    marks = [_against_controls(question, name, metric) for metric in metrics]
-    mark = -1 if min(marks) < 0 else max(marks)
-    words = {1: "clearly better than every control", 0: "not clearly better than every control",
-             -1: "clearly worse than a control"}  # fmt: skip
-    if mark > 0 and min(marks) == 0:
-        words[1] += f" by {metrics[marks.index(1)]}, worse than none"
+def _finding(question: Question, found: Verdict, name: str) -> str:
+    """A clause: the figures that decide a question, and what is clear of them."""
+    if question.draws:
+        return _dependence(question, found, name)
+    if question.line is not None:
+        return _following(question, found, name)
+    mark = found.marks[name][question.key]
     figures = ", ".join(
-        f"{metric} {question.estimate(name, metric).mean:.2f} "
-        f"(controls {_controls(question, metric)})"
-        for metric in metrics
+        f"{metric} {_mean(question, name, metric)} (controls {_controls(question, metric)})"
+        for metric in question.decide
     )
-    return mark, f"{figures}: {words[mark]}"
+    return f"{figures}: {_against_controls(question, found, name, mark)}"
 
 
-def _against_controls(question: Question, name: str, metric: str) -> int:
-    return min(question.clearly(name, control, metric) for control in BASELINES)
+def _against_controls(question: Question, found: Verdict, name: str, mark: int) -> str:
+    if mark == NOT_SETTLED:
+        return "not settled"
+    outcomes = {metric: found.outcomes(name, question.key, metric) for metric in question.decide}
+    if mark == PASSED:
+        better = [metric for metric, one in outcomes.items() if min(one) == 1]
+        return "clearly better than every control" + (
+            "" if len(better) == len(outcomes) else f" by {_listed(better)}"
+        )
+    worse = sorted(
+        {
+            str(one.control)
+            for one in found.comparisons
+            if (one.map, one.question) == (name, question.key) and one.clear and one.ahead < 0
+        },
+        key=BASELINES.index,
+    )
+    return f"clearly worse than {_listed(worse)}"
+
+
+def _following(question: Question, found: Verdict, name: str) -> str:
+    words = {PASSED: "follows the class", NOT_SETTLED: "not settled whether it follows the class",
+             FAILED: "points at the wrong one"}  # fmt: skip
+    shares = [_mean(question, name, metric.name) for metric in question.metrics[1:3]]
+    return (
+        f"of two objects at the one asked for {shares[0]}, at the other {shares[1]}: "
+        f"{words[found.marks[name][question.key]]}"
+    )
+
+
+def _dependence(question: Question, found: Verdict, name: str) -> str:
+    what = "all layers" if question.key == depends.NETWORK else "the last layer"
+    means = [question.estimate(name, metric).mean for metric in question.decide]
+    if any(map(math.isnan, means)):
+        return f"with {what} re-initialised zero everywhere or constant: no change can be measured"
+    figures = f"rank correlation {shown(means[0])} and strongest pixels {shown(means[1])}"
+    outcomes = [found.outcomes(name, question.key, metric)[0] for metric in question.decide]
+    if set(outcomes) == {1, -1}:
+        words = "one changes, the other does not"
+    else:
+        words = {PASSED: "it changes", NOT_SETTLED: "not settled whether it changes",
+                 FAILED: "it does not change"}[found.marks[name][question.key]]  # fmt: skip
+    return f"with {what} re-initialised {figures}: {words}"
+
+
+def _warnings(questions: Sequence[Question], found: Verdict, names: Sequence[str]) -> list[str]:
+    lines = []
+    for question in questions:
+        stuck = [name for name in names if found.marks[name][question.key] == FAILED]
+        if not question.draws or not stuck:
+            continue
+        what = "any layer" if question.key == depends.NETWORK else "the last layer, which alone " \
+            "tells the classes apart,"  # fmt: skip
+        shows = "it shows" if len(stuck) == 1 else "they show"
+        lines.append(
+            f"**Warning.** {_listed(stuck)} did not change when {what} was re-initialised: what "
+            f"{shows} is not what that part of the network learned."
+        )
+    return lines
 
 
 def _controls(question: Question, metric: str) -> str:
@@ -100,55 +171,8 @@ def _controls(question: Question, metric: str) -> str:
     return f"{min(means):.2f} to {max(means):.2f}"
 
 
-def _dependence(question: Question, name: str) -> tuple[int, str]:
-    last = question.estimate(name, depends.LAST.name).mean
-    every = question.estimate(name, depends.ALL.name).mean
-    if math.isnan(last):
-        return 0, "zero everywhere or constant, so that no change can be measured"
-    figures = (
-        f"rank correlation {last:.2f} with the last layer re-initialised, {every:.2f} with all "
-        "layers"
-    )
-    stuck = [_stuck(question, name, metric) for metric in (depends.LAST, depends.ALL)]
-    if max(stuck) > 0:
-        return -1, f"{figures}: hardly changes with the network"
-    if stuck[0] < 0:
-        return 1, f"{figures}: changes with the network"
-    return 0, f"{figures}: may change with the network, or hardly"
-
-
-def _stuck(question: Question, name: str, metric: Metric) -> int:
-    """Return 1 if the whole interval lies above UNCHANGED, -1 if below, else 0."""
-    found = question.estimate(name, metric.name)
-    ends = [found.mean if math.isnan(end) else end for end in (found.low, found.high)]
-    return int(ends[0] > UNCHANGED) - int(ends[1] <= UNCHANGED)
-
-
-def _warnings(questions: Sequence[Question]) -> list[str]:
-    lines = []
-    names = explanations(questions[0].values)
-    for question in questions:
-        if question.key != "depends":
-            continue
-        for metric, what in (
-            (depends.LAST, "the last layer, which alone tells the classes apart, was"),
-            (depends.ALL, "all layers were"),
-        ):
-            stuck = [name for name in names if _stuck(question, name, metric) > 0]
-            if stuck:
-                lines.append(
-                    f"**Warning.** {_listed(stuck)} did not change (rank correlation above "
-                    f"{UNCHANGED}) when {what} re-initialised: whatever "
-                    f"{'it shows' if len(stuck) == 1 else 'they show'}, it is not what the network "
-                    "learned about the class."
-                )
-    few = min(question.images for question in questions)
-    if few < 10:
-        lines.append(
-            f"These are {few} image{'s' * (few != 1)}: enough to warn, not enough to rank maps. "
-            "`jaxvis evaluate` asks more of more images."
-        )
-    return lines
+def _mean(question: Question, name: str, metric: str) -> str:
+    return shown(question.estimate(name, metric).mean)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,23 +6,27 @@ from typing import Any, NamedTuple, Unpack
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate.conclusion import conclusion
-from jaxvis.evaluate.maps import all_maps, baseline_maps, by_name, enlarged
+from jaxvis.evaluate.maps import BATCH, all_maps, baseline_maps, by_name, enlarged
 from jaxvis.evaluate.questions.depends import (
     Course,
     does_it_depend,
     does_it_depend_quickly,
     layers_from_the_top,
+    networks_compared,
 )
 from jaxvis.evaluate.questions.matters import does_it_matter, does_it_matter_quickly
 from jaxvis.evaluate.questions.question import Question, joined
 from jaxvis.evaluate.questions.where import where_is_it
+from jaxvis.evaluate.questions.which import which_is_it
 from jaxvis.evaluate.subjects import Subjects
+from jaxvis.evaluate.verdict import Verdict, verdict
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 
-BATCH = 20  # images whose maps are held at once
-CLOSELY = 12  # images asked the questions that take hundreds of forward passes each
+# Asked the questions that take hundreds of forward passes each. With half of them nothing could be
+# clear at all (see verdict.py).
+CLOSELY = 24
 
 Progress = Callable[[str], None]
 
@@ -31,14 +35,16 @@ class Evaluation(NamedTuple):
     """What was found out.
 
     Attributes:
-        questions: those that could be asked: without masks, not the first.
-        course: likeness layer by layer, as the third question saw it; None if it was not asked.
-        conclusion: sentences in Markdown, drawn from the questions.
+        questions: those that could be asked: without masks, not where; without pairs, not which.
+        course: likeness layer by layer, of the first random draw; None if it was not asked.
+        verdict: all comparisons, and which map passes which question.
+        conclusion: sentences in Markdown, drawn from these.
         seconds: that each question took.
     """
 
     questions: list[Question]
     course: Course | None
+    verdict: Verdict
     conclusion: list[str]
     seconds: dict[str, float]
 
@@ -47,19 +53,22 @@ def evaluate(
     network: Network | Any,
     subjects: Subjects,
     *,
+    pairs: tuple[Subjects, Subjects] | None = None,
     closely: int = CLOSELY,
     progress: Progress = lambda _: None,
     **options: Unpack[Options],
 ) -> Evaluation:
-    """Ask all three questions of the maps asked for, by default the lab's six, and the controls.
+    """Ask all questions of the maps asked for, by default the lab's six, and of the controls.
 
-    Where the object is, is asked of every image, if there are masks; the other two of the first
-    `closely` images, since they take about 600 forward passes and 40 explanations per image.
+    Where the object is, is asked of every image, if there are masks, and which of two of every
+    pair; whether it matters and depends, of the first `closely` images, since that takes about 600
+    forward passes and 50 explanations per image.
 
     Args:
         network: a `Network`, or a `VGG16`, which describes itself.
         subjects: what is explained: `scene_subjects`, `file_subjects`.
-        closely: images for the second and third question.
+        pairs: images of two objects, asked for the first and for the second: `pair_subjects`.
+        closely: images for the questions that take long.
         progress: called with a line on what is being done.
         options: as in `explain`: methods, rules and layer.
     """
@@ -70,6 +79,10 @@ def evaluate(
         start = time.perf_counter()
         questions.append(_where(network, subjects, progress, options))
         seconds[questions[-1].title] = time.perf_counter() - start
+    if pairs is not None:
+        start = time.perf_counter()
+        questions.append(_which(network, pairs, progress, options))
+        seconds[questions[-1].title] = time.perf_counter() - start
     few = subjects.first(closely)
     start = time.perf_counter()
     questions.append(_matters(network, few, progress, options))
@@ -77,17 +90,18 @@ def evaluate(
     start = time.perf_counter()
     course, (order, left_out) = None, _layers(network, few)
     if order is not None:
-        count = _Counter(progress, "random network", 2 * len(order) - 1)
-        question, course = does_it_depend(network, few, order=order, progress=count, **options)
-        questions.append(question)
-        seconds[question.title] = time.perf_counter() - start
-    return Evaluation(questions, course, conclusion(questions) + left_out, seconds)
+        count = _Counter(progress, "random network", networks_compared(len(order)))
+        asked, course = does_it_depend(network, few, order=order, progress=count, **options)
+        questions += asked
+        seconds["Does it depend?"] = time.perf_counter() - start
+    found = verdict(questions)
+    return Evaluation(questions, course, found, conclusion(questions, found) + left_out, seconds)
 
 
 def evaluate_quickly(
     network: Network | Any, subjects: Subjects, maps: Maps, **options: Unpack[Options]
-) -> tuple[list[Question], list[str]]:
-    """Ask what a report has time for, of maps that are there: questions and conclusion.
+) -> Evaluation:
+    """Ask what a report has time for, of maps that are there.
 
     The options are those that the maps were made with.
     """
@@ -97,8 +111,9 @@ def evaluate_quickly(
     questions.append(does_it_matter_quickly(network, subjects, large))
     order, left_out = _layers(network, subjects)
     if order is not None:
-        questions.append(does_it_depend_quickly(network, subjects, order=order, **options))
-    return questions, conclusion(questions) + left_out
+        questions += does_it_depend_quickly(network, subjects, order=order, **options)
+    found = verdict(questions)
+    return Evaluation(questions, None, found, conclusion(questions, found) + left_out, {})
 
 
 def _layers(network: Network, subjects: Subjects) -> tuple[tuple[str, ...] | None, list[str]]:
@@ -120,12 +135,42 @@ def _where(network: Network, subjects: Subjects, progress: Progress, options: Op
     return joined(parts)
 
 
+def _which(
+    network: Network,
+    pairs: tuple[Subjects, Subjects],
+    progress: Progress,
+    options: Options,
+) -> Question:
+    parts = []
+    total = len(pairs[0].images)
+    for start in range(0, total, BATCH):
+        progress(f"which of two objects: image {start + 1} of {total}")
+        one, other = (asked.slice(start, start + BATCH) for asked in pairs)
+        assert one.masks is not None
+        assert other.masks is not None
+        parts.append(
+            which_is_it(
+                [
+                    (all_maps(network, one, **options), one.masks, other.masks),
+                    (all_maps(network, other, **options), other.masks, one.masks),
+                ]
+            )
+        )
+    return joined(parts)
+
+
 def _matters(
     network: Network, subjects: Subjects, progress: Progress, options: Options
 ) -> Question:
-    maps = all_maps(network, subjects, **options)
-    count = _Counter(progress, "does it matter: map", len(maps))
-    return does_it_matter(network, subjects, maps, progress=count, **options)
+    parts = []
+    total = len(subjects.images)
+    for start in range(0, total, BATCH):
+        part = subjects.slice(start, start + BATCH)
+        maps = all_maps(network, part, **options)
+        what = f"does it matter: images {start + 1} to {start + len(part.images)}, map"
+        count = _Counter(progress, what, len(maps))
+        parts.append(does_it_matter(network, part, maps, progress=count, **options))
+    return joined(parts)
 
 
 class _Counter:

@@ -7,6 +7,7 @@ own.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Unpack
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
@@ -15,12 +16,14 @@ from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.subjects import Subjects
 from jaxvis.methods.catalogue import METHODS
-from jaxvis.methods.explain import explain
 from jaxvis.methods.maps import MapName, Maps
 from jaxvis.methods.method import Method
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.render import upsample
+from jaxvis.streaming.batches import explain_batches
+
+BATCH = 12  # images whose maps are computed, and whose removals are held, at once
 
 
 class Named(NamedTuple):
@@ -98,7 +101,8 @@ def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]
     chosen: Options = {"layer": network.layer, **options}
     if not isinstance(chosen["layer"], str | int):
         raise InputError(f"layer is {chosen['layer']!r}; wanted one: an evaluation asks of one")
-    return explain(network.model, x, classes, **chosen)
+    size = min(BATCH, jax.tree.leaves(x)[0].shape[0])
+    return explain_batches(network.model, x, classes, batch_size=size, **chosen)
 
 
 def enlarged(

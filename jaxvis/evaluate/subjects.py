@@ -1,6 +1,7 @@
 """The images of an evaluation: drawn scenes with their masks, or files with boxes."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxvis.demo.images import demo_images
-from jaxvis.demo.scenes import CLASSES, GEESE, held_out, scene
+from jaxvis.demo.scenes import CLASSES, GEESE, held_out, held_out_pairs, scene, two_objects
 from jaxvis.demo.silhouettes import SIZE
 from jaxvis.errors import InputError
 from jaxvis.evaluate.boxes import box_masks, read_boxes
@@ -26,7 +27,7 @@ class Subjects(NamedTuple):
         images: uint8 RGB, of the network's size.
         classes: the index that each is explained for.
         masks: where the object of the class is, or None.
-        seeds: one per image, of its random map.
+        seeds: one per image, of its random map and all else that is drawn for it.
     """
 
     names: list[str]
@@ -60,16 +61,7 @@ def scene_subjects(
             size, or the count is below 1.
     """
     network = as_network(network)
-    missing = sorted(set(CLASSES) - set(network.labels or ()))
-    if missing:
-        raise InputError(
-            f"the network has no class {', '.join(missing)}, so it cannot be asked about drawn "
-            "scenes; wanted the demo's weights, or images of your own"
-        )
-    if network.size != (SIZE, SIZE):
-        raise InputError(f"the network reads {network.size} pixels; scenes have {SIZE} x {SIZE}")
-    if count < 1:
-        raise InputError(f"{count} scenes are asked for; wanted at least 1")
+    _check_scenes(network, count)
     pairs = list(held_out(count))
     if class_name is not None:
         name = network.class_name(network.class_index(class_name))
@@ -82,6 +74,37 @@ def scene_subjects(
         np.stack([one.mask for one in drawn]),
         [seed for seed, _ in pairs],
     )
+
+
+def pair_subjects(
+    network: Network | Any, count: int, *, class_name: str | None = None
+) -> tuple[Subjects, Subjects]:
+    """Return `count` held-out scenes of two objects twice: asked for the first, and the second.
+
+    The two agree in everything but the class and its mask. With `class_name` the first object is
+    always of that class. Errors as `scene_subjects`.
+    """
+    network = as_network(network)
+    _check_scenes(network, count)
+    first = None
+    if class_name is not None:
+        first = network.class_name(network.class_index(class_name))
+    pairs = list(held_out_pairs(count, first))
+    drawn = [two_objects(seed, *names) for seed, *names in pairs]
+    images = np.stack([one.image for one in drawn])
+    seeds = [seed for seed, *_ in pairs]
+
+    def asked(which: int) -> Subjects:
+        names = [names[which] for _, *names in pairs]
+        return Subjects(
+            [f"{name} {seed}" for name, seed in zip(names, seeds, strict=True)],
+            images,
+            np.array([network.class_index(name) for name in names]),
+            np.stack([one.masks[which] for one in drawn]),
+            seeds,
+        )
+
+    return asked(0), asked(1)
 
 
 def file_subjects(
@@ -107,7 +130,26 @@ def file_subjects(
         classes = predicted(network, pictures)
     else:
         classes = np.full(len(files), network.class_index(class_name))
-    return Subjects([file.name for file in files], pictures, classes, masks, [*range(len(files))])
+    names = [file.name for file in files]
+    return Subjects(names, pictures, classes, masks, seeds_of(pictures))
+
+
+def _check_scenes(network: Network, count: int) -> None:
+    missing = sorted(set(CLASSES) - set(network.labels or ()))
+    if missing:
+        raise InputError(
+            f"the network has no class {', '.join(missing)}, so it cannot be asked about drawn "
+            "scenes; wanted the demo's weights, or images of your own"
+        )
+    if network.size != (SIZE, SIZE):
+        raise InputError(f"the network reads {network.size} pixels; scenes have {SIZE} x {SIZE}")
+    if count < 1:
+        raise InputError(f"{count} scenes are asked for; wanted at least 1")
+
+
+def seeds_of(images: UInt8[np.ndarray, "n height width 3"]) -> list[int]:
+    """Return a seed for every image, made of its pixels, whatever its name and its place."""
+    return [zlib.crc32(image.tobytes()) for image in images]
 
 
 def predicted(network: Network, images: np.ndarray, batch: int = 16) -> np.ndarray:

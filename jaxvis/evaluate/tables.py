@@ -1,33 +1,110 @@
-"""Questions as text, Markdown and data: what was measured, with 95 % intervals."""
+"""Questions as text, Markdown and data: what decides in one table, and all that was measured."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from jaxvis.evaluate.evaluation import Evaluation
 from jaxvis.evaluate.metrics.bootstrap import Estimate
-from jaxvis.evaluate.questions.question import Question
+from jaxvis.evaluate.questions import depends
+from jaxvis.evaluate.questions.question import Question, shown
+from jaxvis.evaluate.verdict import LEVEL, Verdict
 
 NOTHING = "-"
 
 
+MARKS = {1: "+", 0: "?", -1: "-"}
+
+
+def deciding(questions: Sequence[Question], found: Verdict) -> str:
+    """Return the one table that decides, in Markdown, and what its marks mean."""
+    rows = _decisive(questions, found)
+    return "\n\n".join([_markdown(rows), "\n".join(f"- {line}" for line in _legend(questions))])
+
+
+def deciding_text(questions: Sequence[Question], found: Verdict) -> str:
+    """Return the same in columns of even width."""
+    rows = _decisive(questions, found)
+    return "\n".join([*_columns(rows), *(f"  {line}" for line in _legend(questions))])
+
+
 def markdown(question: Question) -> str:
-    """Return the table, with a line on every column under it."""
+    """Return all figures of a question, with their intervals and a line on every column."""
     rows = _cells(question)
-    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows[1:]]
-    return "\n".join([*lines, "", *(f"- {line}" for line in _meanings(question))])
+    return "\n\n".join([_markdown(rows), "\n".join(f"- {line}" for line in _meanings(question))])
 
 
-def text(question: Question) -> str:
-    """Return the table in columns of even width, with a line on every column under it."""
-    rows = _cells(question)
+def _markdown(rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def _columns(rows: list[list[str]]) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [question.title]
     for number, row in enumerate(rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(cells).rstrip())
+        yield "  ".join(cells).rstrip()
         if number == 0:
-            lines.append("  ".join("-" * width for width in widths))
-    return "\n".join([*lines, *(f"  {line}" for line in _meanings(question))])
+            yield "  ".join("-" * width for width in widths)
+
+
+def _decisive(questions: Sequence[Question], found: Verdict) -> list[list[str]]:
+    """A row for every map: the means that decide, each with what is clear of it."""
+    columns = [(question, metric) for question in questions for metric in question.decide]
+    rows = [["map", *(_heading(question, metric) for question, metric in columns), "passes"]]
+    for name in {name: None for question in questions for name in question.values}:
+        marks = found.marks.get(name, {})
+        cells = [_decided(found, question, metric, name) for question, metric in columns]
+        passes = f"{sum(mark > 0 for mark in marks.values())} of {len(questions)}"
+        rows.append([name, *cells, passes if marks else ""])
+    return rows
+
+
+def _heading(question: Question, metric: str) -> str:
+    """The metric, and of which of two questions it is where they share it."""
+    return f"{question.key}: {metric}" if question.draws else metric
+
+
+def _decided(found: Verdict, question: Question, metric: str, name: str) -> str:
+    if name not in question.values:
+        return ""
+    mean = question.estimate(name, metric).mean
+    if math.isnan(mean):
+        return NOTHING
+    outcomes = found.outcomes(name, question.key, metric)
+    if not outcomes:
+        return shown(mean)
+    # Worse than one control is worse; better is better than all of them.
+    return f"{shown(mean)} {MARKS[-1 if min(outcomes) < 0 else min(outcomes)]}"
+
+
+def _legend(questions: Sequence[Question]) -> list[str]:
+    lines = ["+ clearly better than every control, - clearly worse than one, ? not settled."]
+    if any(question.draws for question in questions):
+        lines.append(
+            "last, network: likeness of the map when the last layer, or all layers, are "
+            f"re-initialised; + clearly below {depends.LINE} (ours), - clearly above."
+        )
+    meanings = {m.name: m.meaning for q in questions for m in q.metrics if m.name in q.decide}
+    sizes = ", ".join(f"{question.key} {question.images}" for question in questions)
+    return [*lines, *(f"{name}: {text}." for name, text in meanings.items()), f"Images: {sizes}."]
+
+
+def evaluation_data(evaluation: Evaluation | None) -> dict[str, Any]:
+    """Return questions, comparisons and conclusion as JSON can hold them; none of no evaluation."""
+    if evaluation is None:
+        return {"questions": [], "verdict": None, "conclusion": []}
+    found = evaluation.verdict
+    return {
+        "questions": [data(question) for question in evaluation.questions],
+        "verdict": {
+            "level": LEVEL,
+            "fewest_images": found.fewest_images,
+            "marks": found.marks,
+            "comparisons": [one._asdict() for one in found.comparisons],
+        },
+        "conclusion": evaluation.conclusion,
+    }
 
 
 def data(question: Question) -> dict[str, Any]:
@@ -47,10 +124,10 @@ def data(question: Question) -> dict[str, Any]:
 
 
 def _cells(question: Question) -> list[list[str]]:
-    """The heading and a row for every map; an arrow says which way is better."""
-    arrows = {"high": " \N{UPWARDS ARROW}", "low": " \N{DOWNWARDS ARROW}", "": ""}
+    """The heading, which says which way is better, and a row for every map."""
+    better = {"high": " (high)", "low": " (low)", "": ""}
     heading = [f"map, {question.images} images"]
-    heading += [metric.name + arrows[metric.better] for metric in question.metrics]
+    heading += [metric.name + better[metric.better] for metric in question.metrics]
     rows = [heading]
     for name in question.values:
         estimates = [question.estimate(name, metric.name) for metric in question.metrics]
@@ -61,9 +138,9 @@ def _cells(question: Question) -> list[list[str]]:
 def _shown(found: Estimate, images: int) -> str:
     if math.isnan(found.mean):
         return NOTHING
-    text = f"{found.mean:.2f}"
+    text = shown(found.mean)
     if not math.isnan(found.low):
-        text += f" [{found.low:.2f}, {found.high:.2f}]"
+        text += f" [{shown(found.low)}, {shown(found.high)}]"
     return text if found.images == images else f"{text} of {found.images}"
 
 

@@ -1,6 +1,7 @@
 """What `jaxvis evaluate` leaves on disk: a page, its figures, and all numbers as JSON."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -11,16 +12,18 @@ from jaxvis.errors import InputError
 from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
-from jaxvis.evaluate.subjects import file_subjects, scene_subjects
+from jaxvis.evaluate.subjects import file_subjects, pair_subjects, scene_subjects
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
+from jaxvis.report.markdown import measured
 from jaxvis.report.output import environment, staging
 from jaxvis.report.result import check_layer
 from jaxvis.weights.load import load
 
 SCENES = 500
+PAIRS = 4  # one in so many scenes more, with two objects, each asked for in turn
 
 Progress = Callable[[str], None]
 
@@ -71,15 +74,18 @@ def write_evaluation(
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)
         check_layer(network, options.methods)
+        pairs = None
         if options.images is None:
-            subjects = scene_subjects(network, options.scenes, class_name=options.class_name)
+            drawn_of = {"class_name": options.class_name}
+            subjects = scene_subjects(network, options.scenes, **drawn_of)
+            pairs = pair_subjects(network, math.ceil(options.scenes / PAIRS), **drawn_of)
         else:
             subjects = file_subjects(
                 network, options.images, boxes=options.boxes, class_name=options.class_name,
                 resample=options.resample,
             )  # fmt: skip
         found = evaluate(
-            network, subjects, closely=options.closely, methods=options.methods,
+            network, subjects, pairs=pairs, closely=options.closely, methods=options.methods,
             rules=options.rules, progress=progress,
         )  # fmt: skip
         seconds = time.perf_counter() - start
@@ -101,21 +107,20 @@ def _write(
     evaluation: Evaluation, place: Path, folder: Path, about: dict[str, Any], made: list[str]
 ) -> dict[str, Any]:
     """Write all files into `place`, from which they will move to `folder`."""
-    page = ["# Which map tells the truth?"]
+    charts = []
     for question in evaluation.questions:
-        name = f"{question.key}.png"
-        render.save(chart(question), place / name)
-        page += [f"## {question.title}", tables.markdown(question), f"![{name}]({name})"]
+        charts.append(f"{question.key}.png")
+        render.save(chart(question), place / charts[-1])
     if evaluation.course is not None:
-        render.save(course_chart(evaluation.course), place / "layers.png")
-        page.append("![layers.png](layers.png)")
-    page += ["## Conclusion", *evaluation.conclusion]
+        charts.append("layers.png")
+        render.save(course_chart(evaluation.course), place / charts[-1])
+    page = ["# An evaluation of maps", *measured(evaluation)]
+    page += ["## Charts", *(f"![{name}]({name})" for name in charts)]
     page += ["## How it was made", "\n".join(f"- {line}" for line in made)]
     (place / "evaluation.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     found = {
         **about,
-        "questions": [tables.data(question) for question in evaluation.questions],
-        "conclusion": evaluation.conclusion,
+        **tables.evaluation_data(evaluation),
         "seconds": {name: round(value, 1) for name, value in evaluation.seconds.items()},
         "page": str(folder / "evaluation.md"),
         "charts": [str(folder / chart.name) for chart in sorted(place.glob("*.png"))],

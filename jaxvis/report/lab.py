@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from jaxvis.evaluate.evaluation import evaluate_quickly
-from jaxvis.evaluate.questions.question import Question
-from jaxvis.evaluate.subjects import Subjects, masks_of
-from jaxvis.evaluate.tables import data
+from jaxvis.evaluate.subjects import Subjects, masks_of, seeds_of
+from jaxvis.evaluate.tables import evaluation_data
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
@@ -114,17 +113,16 @@ def compute(
     seconds["maps"] = time.perf_counter() - compiled
     classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
     predictions = top_k(maps.logits, labels=network.labels)
-    questions: list[Question] = []
-    sentences: list[str] = []
+    evaluation = None
     if options.evaluate:
         with _timed(seconds, "evaluate"):
             progress("measuring the maps")
             subjects = Subjects(
-                [file.name for file in files], pictures, classes, masks, [*range(len(files))]
+                [file.name for file in files], pictures, classes, masks, seeds_of(pictures)
             )
-            questions, sentences = evaluate_quickly(network, subjects, maps, **asked)
+            evaluation = evaluate_quickly(network, subjects, maps, **asked)
     return Result(
-        files, pictures, network, classes, predictions, maps, seconds, options, questions, sentences
+        files, pictures, network, classes, predictions, maps, seconds, options, evaluation
     )
 
 
@@ -188,8 +186,7 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
                 result.files, result.classes, result.predictions, strict=True
             )
         ],
-        "questions": [data(question) for question in result.questions],
-        "conclusion": result.conclusion,
+        **evaluation_data(result.evaluation),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         **environment(),
     }

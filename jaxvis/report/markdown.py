@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxvis.evaluate.tables import markdown
+from jaxvis.evaluate.evaluation import Evaluation
+from jaxvis.evaluate.tables import deciding, markdown
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import Method
 from jaxvis.report.result import Result, capitalised
@@ -38,12 +39,21 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
                       "along themselves, not with each other.")  # fmt: skip
     parts += ["## The network", f"```\n{result.network.summary()}\n```"]
     parts += ["## How it was made", _made(result, environment)]
-    if result.questions:
-        parts.append("## Which map tells the truth?")
-        for question in result.questions:
-            parts += [f"### {question.title}", markdown(question)]
-        parts += ["## Conclusion", *result.conclusion]
+    if result.evaluation is not None:
+        parts += measured(result.evaluation)
     return "\n\n".join(parts) + "\n"
+
+
+def measured(evaluation: Evaluation) -> list[str]:
+    """What was measured, and what follows: the conclusion, the table that decides, and an appendix
+    with all the rest."""
+    asked = evaluation.questions
+    parts = ["## Which map tells the truth?", *evaluation.conclusion]
+    parts += ["### What decides", deciding(asked, evaluation.verdict)]
+    parts.append("## Appendix: all that was measured")
+    for question in asked:
+        parts += [f"### {question.title}", markdown(question)]
+    return parts
 
 
 def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxvis.errors import InputError
-from jaxvis.evaluate.questions.question import Question
+from jaxvis.evaluate.evaluation import Evaluation
 from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
@@ -44,8 +44,7 @@ class Result(NamedTuple):
     maps: Maps
     seconds: dict[str, float]
     options: Options
-    questions: list[Question]
-    conclusion: list[str]
+    evaluation: Evaluation | None
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""

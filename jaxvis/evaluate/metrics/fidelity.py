@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32
 
 from jaxvis.errors import InputError
+from jaxvis.evaluate.metrics.draws import Seed, streams
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import as_targets, check_inputs, check_targets
 from jaxvis.types import AnyArray
@@ -118,21 +119,27 @@ def max_sensitivity(
 
 
 def square_perturbations(
-    x: Images, *, samples: int = 50, smallest: float = 1 / 16, largest: float = 1 / 3, seed: int = 0
+    x: Images,
+    *,
+    samples: int = 50,
+    smallest: float = 1 / 16,
+    largest: float = 1 / 3,
+    seed: Seed = 0,
 ) -> Float32[np.ndarray, "samples n height width 3"]:
     """Return what is lost when a random square of every image becomes 0, the mean colour.
 
     Yeh et al. (2019), section 2.3, "square removal": the sides are drawn evenly between two shares
-    of the image's height, the places evenly within the image.
+    of the image's height, the places evenly within the image. `seed` is one for all images, which
+    then lose the same squares, or one for each.
     """
     images = np.asarray(x, np.float32)
     n, height, width = images.shape[:3]
-    rng = np.random.Generator(np.random.PCG64(seed))
-    sides = rng.integers(
-        max(1, round(smallest * height)), max(1, round(largest * height)) + 1, (samples, n)
-    )
+    low, high = (max(1, round(share * height)) for share in (smallest, largest))
+    rngs = streams(seed, n)
+    sides = np.stack([rng.integers(low, high + 1, samples) for rng in rngs], axis=1)
     tops, lefts = (
-        np.floor(rng.random((samples, n)) * (extent - sides + 1)) for extent in (height, width)
+        np.floor(np.stack([rng.random(samples) for rng in rngs], axis=1) * (extent - sides + 1))
+        for extent in (height, width)
     )
     rows, columns = np.arange(height), np.arange(width)
 
@@ -145,11 +152,14 @@ def square_perturbations(
 
 
 def uniform_offsets(
-    x: Images, *, samples: int = 10, radius: float = RADIUS, seed: int = 0
+    x: Images, *, samples: int = 10, radius: float = RADIUS, seed: Seed = 0
 ) -> Float32[np.ndarray, "samples n height width 3"]:
-    """Return noise, even in [-radius, radius] grey levels for every pixel and channel."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    unit = rng.random((samples, *np.shape(x)), np.float32)
+    """Return noise, even in [-radius, radius] grey levels for every pixel and channel.
+
+    `seed` is one for all images, which then have the same noise, or one for each.
+    """
+    n, *shape = np.shape(x)
+    unit = np.stack([r.random((samples, *shape), np.float32) for r in streams(seed, n)], axis=1)
     return (2 * unit - 1) * np.float32(radius)
 
 

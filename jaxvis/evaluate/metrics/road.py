@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
+from jaxvis.evaluate.metrics.draws import Seed, streams
 from jaxvis.evaluate.metrics.removal import Curve, class_probability, ranks, targets_of
 from jaxvis.gradients.target import check_targets
 from jaxvis.types import AnyArray
@@ -36,7 +37,7 @@ def road(
     shares: Sequence[float] = SHARES,
     most_relevant_first: bool = True,
     noise: float = NOISE,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Curve:
     """Return the probability of the class when shares of the pixels have been imputed.
 
@@ -47,7 +48,7 @@ def road(
         model, x, classes, maps: as in `deletion`.
         shares: of the pixels to remove, each in (0, 1).
         most_relevant_first: which pixels go.
-        noise, seed: of the imputation.
+        noise, seed: of the imputation; one seed for all images, or one for each.
 
     Raises:
         TypeError, ValueError: as `deletion`; ValueError for a share out of range.
@@ -62,7 +63,7 @@ def road(
     columns = []
     for number, share in enumerate(shares):
         removed = place < round(share * pixels)
-        imputed = noisy_linear_imputation(x, removed, noise=noise, seed=seed + number)
+        imputed = _imputed(x, removed, streams(seed, len(x), number), noise, TOLERANCE)
         probability, logits = class_probability(model, imputed, targets)
         check_targets(targets, logits)
         columns.append(np.asarray(probability))
@@ -75,18 +76,30 @@ def noisy_linear_imputation(
     removed: Bool[AnyArray, "n height width"],
     *,
     noise: float = NOISE,
-    seed: int = 0,
+    seed: Seed = 0,
     tolerance: float = TOLERANCE,
 ) -> Float[Array, "n height width channels"]:
     """Return images whose removed pixels are the weighted mean of their neighbours, plus noise.
 
     Every removed pixel solves sum_j w_j (u - u_j) = 0 over its eight neighbours in the image, w =
-    1/6 beside and 1/12 across corners. Noise is normal, its deviation in the units of x.
+    1/6 beside and 1/12 across corners. Noise is normal, its deviation in the units of x; `seed` is
+    one for all images, which then have the same noise, or one for each.
 
     Raises:
         ValueError: an image has no pixel left, or shapes do not fit.
     """
-    x, removed = jnp.asarray(x), jnp.asarray(removed)
+    x = jnp.asarray(x)
+    return _imputed(x, removed, streams(seed, len(x)), noise, tolerance)
+
+
+def _imputed(
+    x: Array,
+    removed: Bool[AnyArray, "n height width"],
+    rngs: Sequence[np.random.Generator],
+    noise: float,
+    tolerance: float,
+) -> Array:
+    removed = jnp.asarray(removed)
     if removed.shape != x.shape[:3] or removed.dtype != jnp.bool_:
         raise InputError(
             f"removed has dtype {removed.dtype} and shape {removed.shape}; wanted bool "
@@ -94,12 +107,21 @@ def noisy_linear_imputation(
         )
     if bool(jnp.any(jnp.all(removed, axis=(1, 2)))):
         raise InputError("all pixels of an image are removed; wanted at least one to impute from")
-    rng = np.random.Generator(np.random.PCG64(seed))
-    added = rng.standard_normal(x.shape, np.float32) * np.float32(noise)
-    return _impute(x, removed[..., None], jnp.asarray(added, x.dtype), tolerance)
+    drawn = [rng.standard_normal(x.shape[1:], np.float32) for rng in rngs]
+    added = np.stack(drawn) * np.float32(noise)
+    return _impute_each(x, removed, jnp.asarray(added, x.dtype), tolerance)
 
 
 @jax.jit
+def _impute_each(x: Array, removed: Array, added: Array, tolerance: float) -> Array:
+    """Image by image: conjugate gradients end when all they solve is exact enough together."""
+
+    def one(x: Array, removed: Array, added: Array) -> Array:
+        return _impute(x[None], removed[None, ..., None], added[None], tolerance)[0]
+
+    return jax.vmap(one)(x, removed, added)
+
+
 def _impute(x: Array, removed: Array, added: Array, tolerance: float) -> Array:
     kept = jnp.where(removed, jnp.zeros((), x.dtype), x)
     right = jnp.where(removed, -_laplace(kept), jnp.zeros((), x.dtype))

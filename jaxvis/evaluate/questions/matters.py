@@ -25,16 +25,19 @@ from jaxvis.models.network import Network, as_network, grey_level
 
 TITLE = "Does it matter to the network?"
 DELETION = Metric("deletion", "low", "area under the class's probability while the pixels marked "
-                  "most go first (RISE)")  # fmt: skip
+                  "most go first (RISE); what is left looks like no image of training")  # fmt: skip
 INSERTION = Metric(
-    "insertion", "high", "the same while they come first into a blurred image (RISE)"
+    "insertion",
+    "high",
+    "the same while they come first into a blurred image (RISE), which may "
+    "show the class by itself",
 )
 DROP = Metric("drop", "low", "share of the probability lost when the image is dimmed by the map "
               "(Grad-CAM++)")  # fmt: skip
 INCREASE = Metric("increase", "high", "share of images whose probability that raises (Grad-CAM++)")
 ROAD_SHARES = (0.1, 0.3, 0.5)  # imputing more takes long, and little of the image is left
-ROAD = Metric("ROAD", "low", "mean probability with 10, 30 and 50 % of the pixels imputed, those "
-              "marked most first (Rong et al.)")  # fmt: skip
+ROAD = Metric("ROAD", "low", "mean probability with 10, 30 and 50 % of the pixels, those marked "
+              "most first, filled in from their neighbours (Rong et al.)")  # fmt: skip
 INFIDELITY = Metric("infidelity", "low", "share of the logit's changes, when squares are taken "
                     "away, that the map does not tell (Yeh et al.), 0 to 1")  # fmt: skip
 SENSITIVITY = Metric("max-sensitivity", "low", "largest relative change of the map under noise of "
@@ -62,7 +65,7 @@ def does_it_matter(
     network = as_network(network)
     model, unit = network.forward, grey_level(network)
     x, classes = network.preprocess(subjects.images), subjects.classes
-    squares = square_perturbations(x, samples=20)
+    squares = square_perturbations(x, samples=20, seed=subjects.seeds)
     changes = logit_changes(model, x, classes, squares)
     power = np.mean(np.square(np.asarray(changes)), axis=0)
     values: dict[str, dict[str, np.ndarray]] = {}
@@ -73,7 +76,9 @@ def does_it_matter(
             INCREASE.name: dimmed.increase.astype(np.float32),
             DELETION.name: deletion(model, x, classes, a).area,
             INSERTION.name: insertion(model, x, classes, a).area,
-            ROAD.name: road(model, x, classes, a, shares=ROAD_SHARES, noise=NOISE * unit).area,
+            ROAD.name: road(
+                model, x, classes, a, shares=ROAD_SHARES, noise=NOISE * unit, seed=subjects.seeds
+            ).area,
             INFIDELITY.name: unexplained(changes, a, squares, normalize=True) / power,
         }
         progress()
@@ -81,11 +86,11 @@ def does_it_matter(
     worst = max_sensitivity(
         lambda x: explained(network, x, classes, **options),
         x,
-        uniform_offsets(x, samples=5, radius=RADIUS * unit),
+        uniform_offsets(x, samples=5, radius=RADIUS * unit, seed=subjects.seeds),
     )
     for name, value in by_name(worst).items():
         values[name][SENSITIVITY.name] = value
-    return Question("matters", TITLE, METRICS, values)
+    return Question("matters", TITLE, METRICS, values, decide=(DELETION.name, ROAD.name))
 
 
 def does_it_matter_quickly(
@@ -97,4 +102,4 @@ def does_it_matter_quickly(
     values = {
         name: {DELETED.name: deleted(model, x, subjects.classes, a)} for name, a in maps.items()
     }
-    return Question("matters", TITLE, QUICK, values)
+    return Question("matters", TITLE, QUICK, values, decide=(DELETED.name,))

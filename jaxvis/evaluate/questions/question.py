@@ -1,6 +1,7 @@
 """What an evaluation finds out: for each question, metrics of every map and image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -27,28 +28,26 @@ class Question(NamedTuple):
     """The values of some metrics, one per image, for every map.
 
     Attributes:
-        key: "where", "matters" or "depends", as files are named.
+        key: one word, as files are named: "where", "which", "matters", "network", "last".
         title: the question.
         metrics: the columns.
         values: `values[map][metric name]`, (n,), NaN where a value does not exist.
+        decide: the names of the metrics that answer it; the others only describe.
+        line: what those are compared with, where that is a number and not the controls.
+        draws: where values are means over random draws, each of them: (draws, n).
     """
 
     key: str
     title: str
     metrics: tuple[Metric, ...]
     values: dict[str, dict[str, Float[np.ndarray, " n"]]]
+    decide: tuple[str, ...] = ()
+    line: float | None = None
+    draws: Mapping[str, dict[str, Float[np.ndarray, "draws n"]]] = MappingProxyType({})
 
     def estimate(self, name: str, metric: str) -> Estimate:
         """Return mean and interval of one metric of one map; NaN where there is none."""
         return estimate(self.values[name].get(metric, np.array([])))
-
-    def clearly(self, name: str, other: str, metric: str) -> int:
-        """Return 1 if the first map is better beyond a 99 % interval, -1 if worse, else 0."""
-        values = self.values[name][metric] - self.values[other][metric]
-        difference = estimate(values, confidence=0.99)
-        sign = {metric.name: metric.better for metric in self.metrics}[metric]
-        ahead = int(difference.low > 0) - int(difference.high < 0)
-        return ahead if sign == "high" else -ahead
 
     @property
     def images(self) -> int:
@@ -66,3 +65,8 @@ def joined(parts: Sequence[Question]) -> Question:
         for name, row in first.values.items()
     }
     return first._replace(values=values)
+
+
+def shown(value: float) -> str:
+    """Return a figure as pages show it, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"

@@ -17,10 +17,15 @@ METRICS = (
     Metric("points at it", "high", "the maximum lies within 15 px of the object"),
     Metric("energy inside", "high", "share of the map's sum that lies on the object"),
     Metric(
-        "IoU at 15 %", "high", "largest component above 15 % of the maximum, against the object"
+        "IoU at 15 %",
+        "high",
+        "largest component above 15 % of the maximum, against the object; "
+        "scattered points, as of a saliency map, have no large one",
     ),
     Metric("PR area", "high", "area under precision and recall, pixels ranked by the map"),
 )
+DECIDE = (METRICS[0].name, METRICS[1].name)
+TITLE = "Where is it?"
 
 
 def where_is_it(
@@ -36,4 +41,4 @@ def where_is_it(
         }
         for name, a in maps.items()
     }
-    return Question("where", "Where is it?", METRICS, values)
+    return Question("where", TITLE, METRICS, values, decide=DECIDE)

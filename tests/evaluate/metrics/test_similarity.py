@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxvis.evaluate.metrics.similarity import spearman, ssim
+from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
 
 
 def by_scipy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -144,3 +144,41 @@ def test_ssim_wants_a_window(rng):
     a, b = pairs(rng, 2, (6, 20))
     with pytest.raises(ValueError, match=r"shape \(2, 6, 20\); wanted at least 7 x 7"):
         ssim(a, b)
+
+
+def test_strongest_overlap_by_hand():
+    a = np.zeros((1, 10, 20), np.float32)  # 1 % of 200 pixels are 2
+    a[0, 0, :4] = 4, 3, 2, 1
+    b = np.zeros_like(a)
+    b[0, 0, 1:5] = 9, 1, 1, 8
+    assert strongest_overlap(a, b) == 0.5  # {0, 1} and {1, 4}
+    assert strongest_overlap(a, a) == 1
+    assert strongest_overlap(a, b, share=0.02) == 0.75  # {0, 1, 2, 3} and {1, 2, 3, 4}
+    assert strongest_overlap(a, np.roll(a, 7, axis=2)) == 0
+
+
+def test_what_is_marked_nowhere_is_not_in_common():
+    """Two maps of one pixel each: the zeros that would fill up the 1 % are no likeness."""
+    a, b = np.zeros((2, 1, 20, 20), np.float32)
+    a[0, 3, 3], b[0, 9, 9] = 1, 1
+    assert strongest_overlap(a, b) == 0
+    b[0, 3, 3] = 2
+    assert strongest_overlap(a, b) == 0.5  # one of two
+    shifted = a - 5  # the smallest value, whatever it is
+    assert strongest_overlap(shifted, b) == 0.5
+
+
+def test_strongest_overlap_of_maps_of_noise_is_the_share(rng):
+    a, b = rng.random((2, 40, 50, 50)).astype(np.float32)
+    assert strongest_overlap(a, b, share=0.2).mean() == pytest.approx(0.2, abs=0.01)
+
+
+def test_strongest_overlap_of_nothing(rng):
+    a = rng.random((3, 8, 8)).astype(np.float32)
+    b = a.copy()
+    b[0], b[1, 0, 0] = 7, np.nan
+    np.testing.assert_array_equal(strongest_overlap(a, b), [np.nan, np.nan, 1])
+    with pytest.raises(ValueError, match="share is 0"):
+        strongest_overlap(a, b, share=0)
+    with pytest.raises(ValueError, match="wanted one shape"):
+        strongest_overlap(a, b[:2])

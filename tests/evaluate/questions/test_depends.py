@@ -5,6 +5,7 @@ from conftest import SIX
 from scipy import stats
 
 import jaxvis as jv
+from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.metrics.randomization import CASCADE, randomized
 from jaxvis.evaluate.questions import depends
 from jaxvis.evaluate.questions.depends import does_it_depend, does_it_depend_quickly
@@ -30,8 +31,35 @@ def test_likeness_is_scipys_of_the_maps_of_a_randomised_network(narrow, subjects
                     wanted = np.nan if constant else stats.spearmanr(*pair).statistic
                     np.testing.assert_allclose(likeness[name].rank[i], wanted, atol=1e-4)
     quick = does_it_depend_quickly(narrow, subjects, seed=3)
-    for name in SIX:
-        for metric in depends.METRICS:
-            np.testing.assert_allclose(
-                quick.values[name][metric.name], asked.values[name][metric.name], atol=1e-5
-            )
+    assert [one.key for one in asked] == [one.key for one in quick] == ["network", "last"]
+    for one, other in zip(asked, quick, strict=True):
+        for name in SIX:
+            for metric in depends.METRICS:
+                np.testing.assert_allclose(
+                    other.draws[name][metric.name], one.draws[name][metric.name], atol=1e-5
+                )
+    assert not set(BASELINES) & set(asked[0].values)  # they do not ask the network
+
+
+def test_draws_are_of_all_layers_and_of_the_last_with_seeds_of_their_own(narrow, subjects):
+    """Each by itself: the right layers, three seeds, and values that are means over the draws."""
+    network, last = does_it_depend_quickly(narrow, subjects, seed=5, draws=3)
+    x = jv.preprocess(subjects.images)
+    plain = np.asarray(jv.saliency(narrow, x, subjects.classes))
+    for question, layers in ((network, CASCADE), (last, ["predictions"])):
+        wanted = []
+        for seed in (5, 6, 7):
+            model = randomized(narrow, layers, seed=seed)
+            other = np.asarray(jv.saliency(model, x, subjects.classes))
+            wanted.append([overlap_by_hand(a, b) for a, b in zip(plain, other, strict=True)])
+        found = question.draws["saliency vanilla"]["top 1 %"]
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+        np.testing.assert_allclose(
+            question.values["saliency vanilla"]["top 1 %"], np.mean(wanted, axis=0), atol=1e-6
+        )
+
+
+def overlap_by_hand(a, b):
+    count = round(0.01 * a.size)
+    one, other = ({*np.argsort(-v.ravel(), kind="stable")[:count]} for v in (a, b))
+    return len(one & other) / count
