@@ -14,6 +14,7 @@ SIGNATURES = {
     "evaluate": "module",
     "GUIDED": PLAIN,
     "ImageError": "exception",
+    "InputError": "exception",
     "LAYERS": PLAIN,
     "METHODS": PLAIN,
     "Maps": "(logits, maps)",

@@ -12,9 +12,10 @@ from test_report_command import jaxvis, place  # noqa: F401 - a fixture
 
 import jaxvis as jv
 from jaxvis import evaluate as ev
-from jaxvis.demo.scenes import GEESE, HELD_OUT_SEEDS
+from jaxvis.demo.scenes import CLASSES, GEESE, HELD_OUT_SEEDS
 from jaxvis.evaluate.metrics.baselines import BASELINES
 
+KEYS = ["where", "matters", "network", "last"]
 BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.jpg": (20, 0, 50, 20)}  # of 50 x 40 pixels
 
 
@@ -37,13 +38,15 @@ def test_files_and_boxes(place, boxes):  # noqa: F811
     told = json.loads(done.stdout)
     assert told == json.loads((place / "e" / "evaluation.json").read_text())
     assert (told["network"], told["layer"]) == ("tiny.h5", "block5_conv3")
-    assert [question["key"] for question in told["questions"]] == ["where", "matters", "depends"]
+    assert [question["key"] for question in told["questions"]] == KEYS
     names = {path.name for path in (place / "e").iterdir()}
     assert names == {
-        "evaluation.md", "evaluation.json", "where.png", "matters.png", "depends.png", "layers.png",
+        "evaluation.md", "evaluation.json", "where.png", "matters.png", "network.png",
+        "last.png", "layers.png",
     }  # fmt: skip
     for question in told["questions"]:
-        assert list(question["maps"]) == [*SIX, *BASELINES]
+        controls = [] if question["key"] in ("network", "last") else BASELINES
+        assert list(question["maps"]) == [*SIX, *controls]
 
     model = jv.load_vgg16(place / "tiny.h5")
     images = jv.load_images(place / "pictures", (32, 32))
@@ -70,12 +73,14 @@ def test_page_and_text_hold_the_same_tables(place):  # noqa: F811
     for chart in (place / "t").glob("*.png"):
         assert f"]({chart.name})" in page
     rows = [line for line in page.splitlines() if line.startswith("| Grad-CAM guided |")]
-    assert len(rows) == 2
-    for row in rows:
-        for cell in row.split(" | ")[1:]:
-            assert cell.strip(" |") in done.stdout
-    conclusion = page.split("## Conclusion\n\n")[1].split("\n\n## How")[0]
+    assert len(rows) == 4  # what decides, and three questions in the appendix
+    cells = [cell.strip() for cell in rows[0].strip("| ").split(" | ")]
+    (line,) = [one for one in done.stdout.splitlines() if one.startswith("Grad-CAM guided  ")]
+    assert [cell.strip() for cell in line.split("  ") if cell.strip()] == cells
+    assert len(cells) == 1 + 2 + 2 + 2 + 1
+    conclusion = page.split("tells the truth?\n\n")[1].split("\n\n### What decides")[0]
     assert conclusion in done.stdout
+    assert "**The rule.**" in conclusion
 
 
 def test_scenes_of_the_demo(tmp_path):
@@ -91,6 +96,19 @@ def test_scenes_of_the_demo(tmp_path):
     found = told["questions"][0]["maps"]["Grad-CAM vanilla"]["energy inside"]
     np.testing.assert_allclose(found["mean"], np.mean(inside), rtol=1e-3)
     assert found["images"] == 3
+    # Of two objects: one image, in which each is asked for in turn.
+    assert [question["key"] for question in told["questions"]][:2] == ["where", "which"]
+    names = [CLASSES[i] for i in np.random.default_rng(HELD_OUT_SEEDS[0]).choice(12, 2, False)]
+    pair = jv.two_objects(HELD_OUT_SEEDS[0], *names)
+    x, hits = jv.preprocess(pair.image[None]), []
+    for which in (0, 1):
+        cam = jv.upsample(jv.grad_cam(model, x, model.class_index(names[which])), (224, 224))
+        hits.append([ev.pointing_game(cam, pair.masks[i][None])[0] for i in (which, 1 - which)])
+    found = told["questions"][1]["maps"]["Grad-CAM vanilla"]
+    asked, other = np.mean(hits, axis=0)
+    assert (found["at the one asked for"]["mean"], found["at the other"]["mean"]) == (asked, other)
+    assert found["asked less other"]["mean"] == asked - other
+    assert found["asked less other"]["images"] == 1
 
 
 @pytest.mark.parametrize(
@@ -121,8 +139,11 @@ def test_the_report_ends_with_a_conclusion_from_its_own_figures(place, boxes):  
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     page = (place / "b" / "report.md").read_text()
-    assert page.endswith("\n\n".join(told["conclusion"]) + "\n")
-    assert [question["key"] for question in told["questions"]] == ["where", "matters", "depends"]
+    assert "\n\n".join(told["conclusion"]) in page
+    assert told["verdict"]["fewest_images"] > 2  # so that nothing is settled
+    assert "On these 2 images nothing is settled" in page
+    assert not any(one["clear"] for one in told["verdict"]["comparisons"])
+    assert [question["key"] for question in told["questions"]] == KEYS
     model = jv.load_vgg16(place / "tiny.h5")
     x = jv.preprocess(jv.load_images(place / "pictures", (32, 32)))
     maps = jv.upsample(jv.grad_cam(model, x, 1), (32, 32))
@@ -143,7 +164,12 @@ def test_the_demos_report_knows_where_the_geese_are(tmp_path):
     inside = [(a * one.mask).sum() / a.sum() for a, one in zip(maps, drawn, strict=True)]
     found = told["questions"][0]["maps"]["saliency guided"]["energy inside"]["mean"]
     np.testing.assert_allclose(found, np.mean(inside), rtol=1e-3)
-    assert any("Warning" in line and "saliency guided" in line for line in told["conclusion"])
+    # Four geese look as if they told much, and settle nothing.
+    (row,) = [line for line in told["conclusion"][1].splitlines() if "saliency guided" in line]
+    assert "with the last layer re-initialised rank correlation 0.99" in row or "1.00" in row
+    assert "not settled whether it changes" in row
+    assert "On these 4 images nothing is settled" in told["conclusion"][0]
+    assert "Warning" not in "".join(told["conclusion"])
 
 
 def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):
@@ -153,8 +179,8 @@ def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "mine.png")
     done = jaxvis(tmp_path, "report", "mine.png", "--network", "demo", "--json")
     told = json.loads(done.stdout)
-    assert [question["key"] for question in told["questions"]] == ["matters", "depends"]
-    assert "These are 1 image:" in told["conclusion"][-1]
+    assert [question["key"] for question in told["questions"]] == KEYS[1:]
+    assert told["conclusion"][0].startswith("On this image nothing is settled: at least ")
 
 
 def test_without_evaluation(place):  # noqa: F811
@@ -164,4 +190,4 @@ def test_without_evaluation(place):  # noqa: F811
     )  # fmt: skip
     told = json.loads(done.stdout)
     assert told["questions"] == told["conclusion"] == []
-    assert "Conclusion" not in (place / "n" / "report.md").read_text()
+    assert "tells the truth" not in (place / "n" / "report.md").read_text()

@@ -43,6 +43,7 @@ OTHERS = ["heron", "stork", "crane"]
 BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.png": (20, 0, 50, 20)}  # of 50 x 40 pixels
 SIZE = (32, 32)
 LAYER = "block3_conv3"  # 8 x 8
+KEYS = ["where", "matters", "network", "last"]
 BOTH = [("report", "pictures"), ("evaluate", "--images", "pictures")]
 MODULE = """
 import jax
@@ -383,7 +384,7 @@ def test_colormap(method, percentile):
 def test_boxes():
     """With boxes the first question is asked, and its answer is a count by hand."""
     done, _ = report("--boxes", "boxes.csv")
-    assert [question["key"] for question in done["questions"]] == ["where", "matters", "depends"]
+    assert [question["key"] for question in done["questions"]] == KEYS
     found = done["questions"][0]["maps"]["saliency vanilla"]["energy inside"]
     assert same(found["mean"], inside(maps_of("saliency")))
     assert not same(found["mean"], inside(maps_of("saliency"), masks_of()[::-1]))
@@ -395,12 +396,12 @@ def test_no_evaluation(tmp_path):
     """Without boxes two questions are left; with --no-evaluation there is no conclusion at all."""
     few = ("report", "pictures", "--network", "tiny.h5", *GRAD_CAM)
     measured = told(*few, "--out", tmp_path / "measured")
-    assert [question["key"] for question in measured["questions"]] == ["matters", "depends"]
+    assert [question["key"] for question in measured["questions"]] == ["matters", "network", "last"]
     assert measured["conclusion"]
-    assert "## Conclusion" in (tmp_path / "measured" / "report.md").read_text()
+    assert "**The rule.**" in (tmp_path / "measured" / "report.md").read_text()
     plain = told(*few, "--out", tmp_path / "plain", "--no-evaluation")
     assert plain["questions"] == plain["conclusion"] == []
-    assert "Conclusion" not in (tmp_path / "plain" / "report.md").read_text()
+    assert "**The rule.**" not in (tmp_path / "plain" / "report.md").read_text()
 
 
 @proves("report --quiet", "report --json", "report --out")
@@ -533,9 +534,10 @@ def evaluated(place, tmp_path_factory):
 def test_the_evaluation_is_of_the_maps_asked_for(evaluated):
     """The class is named as only the file of labels names it; the share is counted by hand."""
     questions = evaluated["questions"]
-    assert [question["key"] for question in questions] == ["where", "matters", "depends"]
+    assert [question["key"] for question in questions] == KEYS
     for question in questions:
-        assert list(question["maps"]) == [NAME, *BASELINES]
+        controls = [] if question["key"] in ("network", "last") else BASELINES
+        assert list(question["maps"]) == [NAME, *controls]
     found = questions[0]["maps"][NAME]["energy inside"]
     assert found["images"] == 2
     assert same(found["mean"], inside(chosen_maps()))
@@ -561,12 +563,13 @@ def test_no_option_of_the_evaluation_is_ignored(evaluated, ignored):
 
 @proves("evaluate --closely")
 def test_closely(evaluated):
-    """The second and third question are asked of the first image, the first one of both."""
-    where, matters, depends = evaluated["questions"]
+    """What takes long is asked of the first image, where it is of both."""
+    where, matters, network, last = evaluated["questions"]
     assert evaluated["closely"] == 1
     assert evaluated["images"] == where["maps"]["random"]["energy inside"]["images"] == 2
     assert {found["images"] for found in matters["maps"]["random"].values()} == {0, 1}
-    assert {found["images"] for found in depends["maps"][NAME].values()} == {1}
+    for question in (network, last):
+        assert {found["images"] for found in question["maps"][NAME].values()} == {1}
     x = jv.preprocess(pictures("bicubic"))
     areas = ev.deletion(tiny("bfloat16"), x[:1], 2, chosen_maps()[:1]).area
     assert matters["maps"][NAME]["deletion"]["mean"] == pytest.approx(areas[0], rel=1e-2)
@@ -583,7 +586,8 @@ def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypa
         "--methods", "saliency", "--rules", "vanilla", "--closely", "1",
     )  # fmt: skip
     done = jaxvis(*arguments)
-    assert "Does it matter to the network?" in done.out
+    assert done.out.splitlines()[0].split() == ["map", "deletion", "ROAD", "passes"]
+    assert "**The rule.**" in done.out
     assert "evaluation: evaluation/evaluation.md" in done.out.splitlines()[-1]
     assert {path.name for path in Path("evaluation").iterdir()} == names
 
@@ -619,6 +623,9 @@ def test_scenes(chosen, tmp_path):
     energy = found["questions"][0]["maps"]["saliency vanilla"]["energy inside"]
     assert energy["images"] == 2
     assert energy["mean"] == pytest.approx(wanted, rel=1e-3)
+    which = found["questions"][1]
+    assert which["key"] == "which"
+    assert which["maps"]["saliency vanilla"]["at the other"]["images"] == 1  # a quarter, rounded up
 
 
 # both

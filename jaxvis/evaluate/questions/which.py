@@ -21,8 +21,10 @@ ASKED = Metric("at the one asked for", "high", "of two objects, the maximum lies
 OTHER = Metric("at the other", "low", "within 15 px of the other one")
 ENERGY = Metric("energy on it", "high", "share of the map's sum on both objects that lies on the "
                 "one asked for")  # fmt: skip
-FOLLOWS = Metric("asked less other", "high", "of two objects, how much more often the maximum "
-                 "lies within 15 px of the one asked for than of the other; 0 does not care")  # fmt: skip
+FOLLOWS = Metric(
+    "asked less other", "high", "of two objects, how much more often the maximum lies within 15 px "
+    "of the one asked for than of the other; 0 does not care",
+)  # fmt: skip
 METRICS = (FOLLOWS, ASKED, OTHER, ENERGY)
 
 
