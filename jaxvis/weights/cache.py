@@ -106,6 +106,7 @@ def problem(path: Path, source: Source, *, again: bool = False) -> str:
     if md5.hexdigest() != source.md5:
         return f"found MD5 {md5.hexdigest()}, wanted {source.md5}"
     with suppress(OSError):  # a cache that cannot be written to costs a second per load
+        stamp.parent.mkdir(parents=True, exist_ok=True)  # the file may be in Keras's cache
         stamp.write_text(json.dumps({**identity, "md5": source.md5}))
     return ""
 

@@ -436,7 +436,7 @@ except WeightsError as error:
     sys.exit(f"refused: {{error}}")
 if {load!r}:
     plan = plan_apart(file)
-    print(len(read_arrays(file, plan.places, plan.checksums)))
+    print(len(read_arrays(file, plan.places, plan.checksums, plan.identity)))
 """
 
 
