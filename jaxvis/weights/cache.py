@@ -52,9 +52,9 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
             wrong = problem(staged, source)
             if wrong:
                 raise OSError(f"the copy is not {source.file}: {wrong}")
-            if problem(target, source):
+            if problem(target, source):  # else another process was faster, and somebody may read it
                 _set_aside(target)
-            os.replace(staged, target)
+                os.replace(staged, target)
         problem(target, source)  # notes that it is verified
     except WeightsFetchError:
         raise

@@ -137,6 +137,28 @@ def test_server_that_answers_200_to_a_range(server, tmp_path):
     assert server.asked[1][1].startswith("bytes=")
 
 
+@pytest.mark.parametrize("content_range", [
+    "bytes 0-2999999/3000000", "bytes {less}-2999999/3000000", "bytes {more}-2999999/3000000",
+    "bytes {have}0-2999999/3000000", "", "items {have}-2999999/3000000",
+])  # fmt: skip
+def test_a_206_that_is_not_the_rest_is_not_appended(server, tmp_path, content_range):
+    """As many bytes as are missing, so that only the range tells; the whole is asked for again."""
+
+    def other_part(handler):
+        have = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        handler.send_response(206)
+        if content_range:
+            said = content_range.format(have=have, less=have - 1, more=have + 1)
+            handler.send_header("Content-Range", said)
+        handler.send_header("Content-Length", str(len(CONTENT) - have))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[: len(CONTENT) - have])
+
+    server.answers[:] = [send(CONTENT, stop=1_000_000), other_part, send(CONTENT, ranges=True)]
+    arrived(fetch(NAME), tmp_path)
+    assert all(path == "/first" for path, _ in server.asked)  # not another server's file instead
+
+
 def test_closed_early_without_a_length(server, tmp_path):
     server.answers[:] = [send(CONTENT, stop=1_000_000, announce=-1), send(CONTENT)]
     arrived(fetch(NAME), tmp_path)
@@ -299,6 +321,25 @@ def test_file_of_keras_is_used_and_left_alone(server, tmp_path):
     assert os.listdir(path.parent) == ["weights.h5"]
     assert path.stat().st_mtime_ns == 10**18
     assert "weights.h5" not in cache(tmp_path)
+
+
+def test_file_of_keras_is_hashed_once(server, tmp_path, monkeypatch):
+    """Also where jaxvis has no cache folder yet, in which to note that it did."""
+    path = put(tmp_path / "keras" / "models")
+    hashed = []
+    digest = hashlib.file_digest
+
+    def counted(*args):
+        hashed.append(args)
+        return digest(*args)
+
+    monkeypatch.setattr(weights_cache.hashlib, "file_digest", counted)
+    assert not (tmp_path / "cache").exists()
+    assert [find(NAME) for _ in range(3)] == [path] * 3
+    assert len(hashed) == 1
+    path.write_bytes(CONTENT[:-1] + b"x")
+    assert find(NAME) is None
+    assert len(hashed) == 2
 
 
 def test_corrupt_file_of_keras_is_left_alone(server, tmp_path):
@@ -483,6 +524,16 @@ def test_disk_full(server, tmp_path):
     assert "cannot be written to: File too large; make room for 3,000,000 bytes, or set" in said
     assert cache(tmp_path) == []
     arrived(fetch(NAME), tmp_path)
+
+
+def test_a_file_that_another_process_brought_stays(server, tmp_path):
+    """Who is second does not replace it: somebody may be reading it."""
+    target = tmp_path / "cache" / "weights.h5"
+    with weights_cache.incoming(target, SOURCES[NAME]) as staged:
+        staged.write_bytes(CONTENT)
+        first = fetch(NAME).stat()
+    assert (target.stat().st_ino, target.stat().st_ctime_ns) == (first.st_ino, first.st_ctime_ns)
+    arrived(target, tmp_path)
 
 
 def test_eight_at_once(server, tmp_path, monkeypatch):
