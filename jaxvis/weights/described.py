@@ -71,9 +71,10 @@ def _check_settings(
         found = settings.get(setting)
         if setting == "strides" and found is None:
             found = value  # of a pooling: those of its window
-        if setting not in settings or found == value:
+        of_last = last and setting == "activation"
+        if setting not in settings or (found == value and not of_last):
             continue
-        if not (last and setting == "activation"):
+        if not of_last:
             raise _other(name, f"{setting} is {str(found)[:40]!r}; wanted {value!r}")
         if found in ("sigmoid", "hard_sigmoid"):
             raise WeightsLayoutError(
