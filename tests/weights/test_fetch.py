@@ -506,10 +506,28 @@ def test_killed_in_the_middle(server, tmp_path):
     (part,) = cache(tmp_path)  # the unfinished download, and no file
     assert part.endswith(".part")
     assert find(NAME) is None
+    arrived(fetch(NAME), tmp_path)  # the next run knows that nobody goes on with it
+
+
+def test_unfinished_download_of_a_process_that_lives(server, tmp_path):
+    """It stays, for as long as its process holds it."""
+    target = tmp_path / "cache" / "weights.h5"
+    with weights_cache.incoming(target, SOURCES[NAME]) as staged:
+        staged.write_bytes(CONTENT)
+        fetch(NAME)
+        assert staged.read_bytes() == CONTENT
+    arrived(target, tmp_path)
+
+
+def test_unfinished_download_of_nobody_knows_whom(server, tmp_path):
+    """Without a lock, as where the system has none, it is removed after a day."""
+    part = tmp_path / "cache" / ".jaxvis-1.part"
+    part.mkdir(parents=True)
+    (part / "weights.h5").write_bytes(b"some")
     fetch(NAME)
-    assert cache(tmp_path) == [part, "weights.h5", "weights.h5.verified"]  # too young to remove
+    assert cache(tmp_path) == [part.name, "weights.h5", "weights.h5.verified"]
     old = time.time() - 2 * weights_cache.STALE
-    for path in (tmp_path / "cache" / part, *(tmp_path / "cache" / part).iterdir()):
+    for path in (part, *part.iterdir()):
         os.utime(path, (old, old))
     (tmp_path / "cache" / "weights.h5").unlink()
     arrived(fetch(NAME), tmp_path)
