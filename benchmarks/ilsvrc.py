@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 import jaxvis as jv
 from jaxvis.models.labels import imagenet_labels, imagenet_wordnet_ids
-from jaxvis.pictures.files import RESAMPLING, decode
+from jaxvis.pictures.decode import decode
+from jaxvis.pictures.files import RESAMPLING
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 CROP = 256 / 224  # the shorter side before the centre is cut out, in sides of the crop

@@ -73,7 +73,8 @@ def with_memory_map(path: Path) -> object:
 
 
 def with_raw_reads(path: Path) -> object:
-    return read_arrays(path, make_plan(path).places, {})
+    plan = make_plan(path)
+    return read_arrays(path, plan.places, {}, plan.identity)
 
 
 def with_jaxvis(path: Path) -> object:
@@ -83,7 +84,7 @@ def with_jaxvis(path: Path) -> object:
 def with_jaxvis_known(path: Path) -> object:
     """As if the path were a known name: parsed here."""
     plan = make_plan(path)
-    arrays = read_arrays(path, plan.places, plan.checksums)
+    arrays = read_arrays(path, plan.places, plan.checksums, plan.identity)
     return keras_h5._build(plan.architecture, plan.labels, None, arrays)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxvis.errors import InputError
-from jaxvis.pictures.files import decode
+from jaxvis.pictures.decode import measure
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("file", *EDGES)
@@ -75,7 +75,7 @@ def box_masks(
     masks = np.zeros((len(files), *size), np.bool_)
     for number, file in enumerate(files):
         found = _boxes_of(boxes, Path(file), None if labels is None else labels[number])
-        width, height = decode(Path(file).expanduser()).size
+        width, height = measure(Path(file).expanduser())
         for box in found:
             if box.xmax > width or box.ymax > height:
                 raise InputError(

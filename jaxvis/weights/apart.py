@@ -11,16 +11,19 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jaxvis.models.layers import Architecture
 from jaxvis.weights import errors
-from jaxvis.weights.arrays import AGAIN, Block, Plan, Stored, check_whole
+from jaxvis.weights.arrays import Block, Plan, Stored
+from jaxvis.weights.opened import AGAIN, Identity, check_whole
 
 TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python
-# Of the child, where the system can enforce it: seconds of processor time, bytes of address space.
-PROCESSOR, MEMORY = 10, 4 << 30
+# Of the child, where the system can enforce it: seconds of processor time, and bytes beyond those
+# that Python and HDF5 have once they are loaded; a sound file takes one megabyte.
+PROCESSOR, MEMORY = 10, 100 << 20
 
 CHILD = """
 import json, sys
@@ -37,12 +40,12 @@ def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = Non
     Raises:
         WeightsError: as `make_plan`; or parsing crashed, or did not end within a minute.
     """
-    check_whole(file)
+    identity = check_whole(file)
     if getattr(sys, "frozen", False) or not sys.executable:  # no Python to start: parse here
         from jaxvis.weights.keras import make_plan
 
-        return make_plan(file, classes=classes, top=top)
-    reply = _ask({"file": str(file), "classes": classes, "top": top})
+        return make_plan(file, classes=classes, top=top, identity=identity)
+    reply = _ask({"file": str(file), "classes": classes, "top": top, "identity": identity})
     if "error" in reply:
         kind = getattr(errors, reply.pop("error"))
         raise kind(reply["problem"], array=reply["array"], do=reply["do"])
@@ -55,7 +58,7 @@ def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = Non
     }  # fmt: skip
     labels = None if reply["labels"] is None else tuple(reply["labels"])
     arch = Architecture(*reply["architecture"])
-    return Plan(arch, labels, reply["facts"], places, reply["checksums"])
+    return Plan(arch, labels, reply["facts"], places, reply["checksums"], identity)
 
 
 def _ask(job: dict[str, Any]) -> dict[str, Any]:
@@ -94,28 +97,42 @@ def _endless(seconds: float) -> errors.WeightsFileError:
     )
 
 
-def answer(file: str, classes: int | None, top: bool | None) -> dict[str, Any]:
+def answer(file: str, classes: int | None, top: bool | None, identity: list[int]) -> dict[str, Any]:
     """In the child: the plan, or the error, as JSON has it."""
-    _limit()
     from jaxvis.weights.keras import make_plan
 
+    _limit()
     try:
-        return make_plan(Path(file), classes=classes, top=top)._asdict()
+        plan = make_plan(Path(file), classes=classes, top=top, identity=Identity(*identity))
+        return plan._asdict()
     except errors.WeightsError as error:
         kind = type(error).__name__
         return {"error": kind, "problem": error.problem, "array": error.array, "do": error.do}
 
 
 def _limit() -> None:
-    """Damage must not take the machine's memory or time; nor a crash leave a core file."""
+    """Damage must not take the machine's memory or time; nor a crash leave a core file.
+
+    A system that does not let a limit be set, as macOS that of the address space, is no reason to
+    refuse a file: the parent's patience is left.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return
-    limits = {
-        resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: PROCESSOR, resource.RLIMIT_CORE: 0
-    }  # fmt: skip
-    for what, limit in limits.items():
-        hard = resource.getrlimit(what)[1]
-        if hard == resource.RLIM_INFINITY or limit <= hard:
-            resource.setrlimit(what, (limit, hard))
+    limits = {"AS": _address_space() + MEMORY, "CPU": PROCESSOR, "CORE": 0}
+    for name, limit in limits.items():
+        with suppress(AttributeError, OSError, ValueError):
+            what = getattr(resource, f"RLIMIT_{name}")
+            hard = resource.getrlimit(what)[1]
+            if hard == resource.RLIM_INFINITY or limit <= hard:
+                resource.setrlimit(what, (limit, hard))
+
+
+def _address_space() -> int:
+    """Bytes of address space that this process has; where nobody says, more than it can be."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 4 << 30
+    return pages * os.sysconf("SC_PAGE_SIZE")

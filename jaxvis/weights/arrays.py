@@ -1,11 +1,10 @@
-"""A file of arrays without the HDF5 library: is it whole, and the arrays straight from their place.
+"""The arrays of a file straight from their place, without the HDF5 library.
 
 HDF5's gzip filter unpacks for as long as the stream goes on, whatever size the chunk declares; here
 a stream that yields one byte more than declared is refused.
 """
 
 import os
-import stat
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,76 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxvis.models.layers import Architecture
-from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
+from jaxvis.weights.errors import WeightsFileError, WeightsMismatchError
+from jaxvis.weights.opened import AGAIN, Identity, opened
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-AGAIN = "copy or download it again"
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
 PIECE = 1 << 24  # bytes that one thread reads at a time
-
-
-def check_start(path: Path) -> bytes:
-    """Return the first bytes of a regular file that starts as HDF5, without waiting for a pipe.
-
-    Raises:
-        WeightsFileError: missing, a folder, a pipe or device, unreadable, empty, no HDF5 file.
-    """
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            with path.open("rb") as opened:
-                start = opened.read(64)
-    except FileNotFoundError:
-        raise WeightsFileError("there is no such file", do="check the path") from None
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise WeightsFileError(f"cannot be read: {error}", do="check the path") from error
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
-        raise WeightsFileError(
-            f"found {kind}, wanted a Keras .h5 weight file", do="give the file's own path"
-        )
-    if not start:
-        raise WeightsFileError("the file is empty", do=AGAIN)
-    if not start.startswith(SIGNATURE):
-        kind = "a web page" if start.lstrip()[:1] == b"<" else "no HDF5 file"
-        raise WeightsFileError(
-            f"found {kind}, which starts with {start[:16]!r}, wanted a Keras .h5 weight file",
-            do="download the file itself, not the page about it",
-        )
-    return start
-
-
-def check_whole(path: Path) -> None:
-    """Check that a file ends where its superblock says.
-
-    HDF5 File Format Specification 3.0, section II.A: version 0 and 1 keep three addresses (base,
-    free space, end of file) at byte 24 or 28, versions 2 and 3 (base, extension, end) at byte 12.
-
-    Raises:
-        WeightsFileError: as `check_start`; or bytes are missing, or there are too many.
-        WeightsLayoutError: a superblock that neither Keras nor h5py writes.
-    """
-    start = check_start(path)
-    version = start[8] if len(start) > 8 else -1
-    at, width = {0: (24, 13), 1: (28, 13), 2: (12, 9), 3: (12, 9)}.get(version, (0, 0))
-    if len(start) < 64 or not at:
-        raise WeightsFileError(
-            f"the HDF5 file is damaged or truncated: superblock version {version} in "
-            f"{len(start)} bytes",
-            do=AGAIN,
-        )
-    base, end = (int.from_bytes(start[i : i + 8], "little") for i in (at, at + 16))
-    if start[width] != 8 or base:
-        raise WeightsLayoutError(
-            f"found addresses of {start[width]} bytes from byte {base:,}, wanted 8 from 0",
-            do="write the file with Keras's save_weights",
-        )
-    size = os.stat(path).st_size
-    if size != end:
-        problem = "is truncated" if size < end else "has something behind its end"
-        raise WeightsFileError(
-            f"the HDF5 file {problem}: found {size:,} bytes, wanted {end:,}", do=AGAIN
-        )
 
 
 class Block(NamedTuple):
@@ -108,31 +42,36 @@ class Stored(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a file holds, and where: "fc1/kernel" -> its place, and its CRC-32 if there is one."""
+    """What a file holds, and where: "fc1/kernel" -> its place, and its CRC-32 if there is one.
+
+    All of it is true of the file that has this identity, and of no other.
+    """
 
     architecture: Architecture
     labels: tuple[str, ...] | None
     facts: dict[str, Any]
     places: dict[str, Stored]
     checksums: dict[str, int]
+    identity: Identity
 
 
 def read_arrays(
-    file: Path, places: Mapping[str, Stored], checksums: Mapping[str, int]
+    file: Path, places: Mapping[str, Stored], checksums: Mapping[str, int], identity: Identity
 ) -> dict[str, np.ndarray]:
     """Read located arrays as native float32 into memory that JAX on a CPU can use as it is.
 
     Several threads read and unpack; page faults and copies, not the disk, take most of the time.
 
     Raises:
-        WeightsFileError: the data cannot be read or unpacked, or has changed since it was saved.
+        WeightsFileError: the data cannot be read or unpacked, or has changed since it was saved;
+            or the file is not the one of that identity any more.
         WeightsMismatchError: NaN or infinity in an array, with their count.
     """
     _check_disjoint(places)
     arrays = {name: _aligned(stored.shape) for name, stored in places.items()}
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with opened(file, identity), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         jobs = [
-            pool.submit(_read_block, file, name, places[name], block, arrays[name])
+            pool.submit(_read_block, (file, identity), name, places[name], block, arrays[name])
             for name in places
             for block in _pieces(places[name])
         ]
@@ -184,7 +123,9 @@ def _pieces(stored: Stored) -> tuple[Block, ...]:
     )
 
 
-def _read_block(file: Path, name: str, stored: Stored, block: Block, values: np.ndarray) -> None:
+def _read_block(
+    file: tuple[Path, Identity], name: str, stored: Stored, block: Block, values: np.ndarray
+) -> None:
     if stored.chunk is None:
         flat = values.reshape(-1)[block.start[0] :][: block.size // int(stored.dtype[-1])]
         if flat.dtype == stored.dtype:
@@ -204,13 +145,13 @@ def _read_block(file: Path, name: str, stored: Stored, block: Block, values: np.
     values[region] = chunk[tuple(slice(0, part.stop - part.start) for part in region)]
 
 
-def _fill(file: Path, name: str, offset: int, view: memoryview) -> None:
+def _fill(file: tuple[Path, Identity], name: str, offset: int, view: memoryview) -> None:
     try:
-        with file.open("rb", buffering=0) as opened:
-            opened.seek(offset)
+        with opened(*file) as source:
+            source.seek(offset)
             done = 0
             while done < len(view):
-                count = opened.readinto(view[done:])
+                count = source.readinto(view[done:])  # type: ignore[attr-defined]
                 if not count:
                     raise OSError(f"the file ends {len(view) - done:,} bytes too soon")
                 done += count

@@ -20,6 +20,7 @@ from jaxvis.folders import cache_folder
 from jaxvis.weights.errors import WeightsFetchError
 
 STALE = 24 * 3600  # seconds after which an unfinished download belongs to a run that died
+LOCK = "lock"  # the name of the file in there that its process holds
 PART = (".jaxvis-", ".part")  # first and last letters of the folder of an unfinished download
 
 
@@ -46,15 +47,16 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
             prefix=PART[0], suffix=PART[1], dir=folder, ignore_cleanup_errors=True
         ) as stage:
             staged = Path(stage) / target.name
-            yield staged
+            with _alive(Path(stage)):
+                yield staged
             with staged.open("rb+") as opened:
                 os.fsync(opened.fileno())
             wrong = problem(staged, source)
             if wrong:
                 raise OSError(f"the copy is not {source.file}: {wrong}")
-            if problem(target, source):
+            if problem(target, source):  # else another process was faster, and somebody may read it
                 _set_aside(target)
-            os.replace(staged, target)
+                os.replace(staged, target)
         problem(target, source)  # notes that it is verified
     except WeightsFetchError:
         raise
@@ -75,12 +77,40 @@ def _set_aside(target: Path) -> None:
         )
 
 
+@contextmanager
+def _alive(stage: Path) -> Iterator[None]:
+    """Hold a lock in a folder, which the system lets go of when the process ends, however it does.
+
+    It gets its name once it is locked, so that nobody meets it unlocked. Where there are no such
+    locks, the folder is known by its age.
+    """
+    with (stage / "new").open("wb") as file:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.replace(stage / "new", stage / LOCK)
+        yield
+
+
+def _abandoned(part: Path) -> bool:
+    """Whether the process that began an unfinished download is known to have ended."""
+    try:
+        import fcntl
+
+        with (part / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def _remove_stale(folder: Path) -> None:
-    """Remove unfinished downloads of runs that died, which nobody has written to for a day."""
+    """Remove unfinished downloads of runs that died, or that nobody has written to for a day."""
     for part in folder.glob("*".join(PART)):
         with suppress(OSError):
             newest = max(path.stat().st_mtime for path in (part, *part.iterdir()))
-            if time.time() - newest > STALE:
+            if _abandoned(part) or time.time() - newest > STALE:
                 shutil.rmtree(part)
 
 
@@ -106,6 +136,7 @@ def problem(path: Path, source: Source, *, again: bool = False) -> str:
     if md5.hexdigest() != source.md5:
         return f"found MD5 {md5.hexdigest()}, wanted {source.md5}"
     with suppress(OSError):  # a cache that cannot be written to costs a second per load
+        stamp.parent.mkdir(parents=True, exist_ok=True)  # the file may be in Keras's cache
         stamp.write_text(json.dumps({**identity, "md5": source.md5}))
     return ""
 

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from itertools import product
 from math import ceil, prod
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import numpy as np
 
 from jaxvis.errors import InputError
-from jaxvis.weights.arrays import AGAIN, Block, Stored, check_start
+from jaxvis.weights.arrays import Block, Stored
 from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
+from jaxvis.weights.opened import AGAIN, Identity, check_start, identity_of, opened
 
 MAX_ATTRIBUTE_BYTES = 1 << 20
 MAX_NAMES = 1000
@@ -38,30 +40,40 @@ FILTERS = {h5py.h5z.FILTER_DEFLATE: "gzip", h5py.h5z.FILTER_SHUFFLE: "shuffle"}
 OTHER_FILTERS = {3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 LAYOUTS = {h5py.h5d.COMPACT: "compact", h5py.h5d.VIRTUAL: "virtual"}
 MAX_CHUNKS = 100_000
-MAX_RATIO, SMALL = 64, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
+MAX_RATIO, SMALL = 8, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
 
 
 # Groups, links and attributes.
 
 
 @contextmanager
-def open_h5(path: Path) -> Iterator[h5py.File]:
-    """Open a regular HDF5 file for reading.
+def open_h5(path: Path, identity: Identity | None = None) -> Iterator[tuple[h5py.File, Identity]]:
+    """Open a regular HDF5 file for reading, and say which it is.
 
     Raises:
-        WeightsFileError: as `check_start`; or truncated or damaged.
+        WeightsFileError: as `opened` and `check_start`; or truncated or damaged.
     """
-    check_start(path)
-    try:
-        file = h5py.File(path, "r", locking=False)
-    except H5_ERRORS as error:
-        problem = "truncated" if "truncated" in str(error) else "damaged"
-        size = path.stat().st_size
-        raise WeightsFileError(f"the HDF5 file is {problem} at {size:,} bytes ({error})",
-            do=AGAIN,
-        ) from error  # fmt: skip
-    with file:
-        yield file
+    with opened(path, identity) as source:
+        check_start(source)
+        found = identity_of(source)
+        try:
+            file = h5py.File(_same_file(path, source), "r", locking=False)
+        except H5_ERRORS as error:
+            problem = "truncated" if "truncated" in str(error) else "damaged"
+            raise WeightsFileError(
+                f"the HDF5 file is {problem} at {found.size:,} bytes ({error})", do=AGAIN
+            ) from error
+        with file:
+            yield file, found
+
+
+def _same_file(path: Path, source: BinaryIO) -> str | Path:
+    """A name under which HDF5 opens the very file that is open, whatever has the path by now."""
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        name = f"{folder}/{source.fileno()}"
+        if os.path.exists(name):
+            return name
+    return path
 
 
 def has(group: h5py.Group, name: str) -> bool:
@@ -168,10 +180,14 @@ def _texts(owner: h5py.Group, name: str) -> list[str]:
         raise WeightsLayoutError(f"{where} holds no text; wanted names", do=do)
     if not bounded or value is None:
         raise _too_long(where, "entries", count, size)
+    texts = np.atleast_1d(value).tolist()
+    size = sum(map(len, texts))  # of texts of any length, known once they are read
+    if size > MAX_ATTRIBUTE_BYTES:
+        raise _too_long(where, "entries", count, size)
     try:
         return [
             text.decode("utf-8") if isinstance(text, bytes) else text.encode("utf-8").decode()
-            for text in np.atleast_1d(value).tolist()
+            for text in texts
         ]
     except UnicodeError as error:
         raise WeightsLayoutError(f"{where} is not UTF-8 text; wanted names", do=do) from error
@@ -265,7 +281,7 @@ def _chunks(
 
 def _check_blocks(array: str, data: h5py.Dataset, stored: Stored) -> None:
     """Every block lies inside the file, and together they are about as much as they will become."""
-    end = os.stat(data.file.filename).st_size
+    end = data.file.id.get_filesize()
     itemsize = int(stored.dtype[-1])
     wanted = prod(stored.chunk or stored.shape) * itemsize
     for block in stored.blocks:
@@ -310,7 +326,9 @@ def _shape_hint(array: str, found: tuple[int, ...] | None, wanted: tuple[int, ..
     if found is not None and len(found) == len(wanted):
         if len(wanted) == 4 and (found[2], found[3], found[1], found[0]) == wanted:
             return (
-                "the kernels are OIHW (PyTorch, Theano): transpose them to height, width, in, out"
+                "the kernels are OIHW (PyTorch, Theano): transposing them is not enough: fc1 is "
+                "in another order and Theano turns its kernels; set the weights in Keras's VGG16, "
+                "compare the logits of both, and save that"
             )
         if array.startswith("predictions") and found[:-1] == wanted[:-1]:
             return f"if the file has {found[-1]} classes, pass labels= with {found[-1]} names"

@@ -72,6 +72,8 @@ def _attempt(session: requests.Session, url: str, out: BinaryIO, size: int, bar:
                 have = 0  # the whole file again, or no rest to be had
                 out.seek(0)
                 out.truncate()
+                if answer.status_code == 206:
+                    raise _TryAgainError("sends another part of the file than was asked for")
             _check(answer, size, have)
             bar.reset()
             bar.update(have)

@@ -19,8 +19,11 @@ import h5py
 from jaxvis.errors import InputError
 from jaxvis.models.layers import Architecture, LayerShape, architecture, layer_shapes
 from jaxvis.weights.arrays import CONFIG, Plan
+from jaxvis.weights.described import CONFIG as MODEL_CONFIG
+from jaxvis.weights.described import ONE_BY_ONE, check_description
 from jaxvis.weights.errors import WeightsLayoutError, WeightsMismatchError
 from jaxvis.weights.hdf5 import child, has, locate, open_h5, text_attribute
+from jaxvis.weights.opened import Identity
 
 Pairs = dict[str, tuple[h5py.Dataset, ...]]
 ROLES = ("kernel", "bias")
@@ -30,18 +33,22 @@ UNSUITABLE = (
 )  # fmt: skip
 
 
-def make_plan(file: Path, *, classes: int | None = None, top: bool | None = None) -> Plan:
+def make_plan(
+    file: Path, *, classes: int | None = None, top: bool | None = None,
+    identity: Identity | None = None,
+) -> Plan:  # fmt: skip
     """Check every name, link, shape, dtype and place in a file against the network it must hold.
 
     Args:
         file: a Keras .h5 file of VGG16; the full one of ImageNet unless `save_vgg16` wrote it.
         classes: another number of classes than ImageNet's.
         top: whether it must have a classifier; None is what the file says of itself, else yes.
+        identity: of the file that it must be, if others have looked at it.
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
     """
-    with open_h5(file) as opened:
+    with open_h5(file, identity) as (opened, found_identity):
         arch, labels, facts, checksums = _config(opened)
         if top is not None:
             arch = arch._replace(top=top)
@@ -52,6 +59,13 @@ def make_plan(file: Path, *, classes: int | None = None, top: bool | None = None
                     do="leave out labels=, or give as many",
                 )
             arch = arch._replace(classes=classes)
+        if arch.top and arch.classes == 1:
+            raise WeightsMismatchError(
+                "has one output, of which a softmax makes 100 % whatever it is", do=ONE_BY_ONE
+            )
+        described = text_attribute(opened, MODEL_CONFIG)
+        if described is not None:
+            check_description("".join(described), top=arch.top)
         shapes = [shape for shape in layer_shapes(arch) if shape.kernel_shape is not None]
         found = find_datasets(opened, shapes)
         places = {
@@ -61,7 +75,7 @@ def make_plan(file: Path, *, classes: int | None = None, top: bool | None = None
                 ROLES, found[shape.name], (shape.kernel_shape, shape.bias_shape), strict=True
             )
         }
-        return Plan(arch, labels, facts, places, checksums)
+        return Plan(arch, labels, facts, places, checksums, found_identity)
 
 
 def _config(

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
@@ -128,17 +129,23 @@ def load_vgg16(
             only read.
         labels: one name per class; default those in the file, or ImageNet's for 1000 classes.
         top: False for a file without classifier; default what the file or its name says.
-        precision, param_dtype: as in `VGG16`.
+        precision, param_dtype: as in `VGG16`; the dtype is one of floating-point numbers.
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
+        InputError: a dtype that would round the weights to whole numbers.
     """
+    if not jnp.issubdtype(param_dtype, jnp.floating):
+        raise InputError(
+            f"param_dtype is {jnp.dtype(param_dtype)}, in which most weights are 0; wanted "
+            "floating-point numbers: float32, float64, float16 or bfloat16"
+        )
     if weights == "imagenet-notop" and top is None:
         top = False
     file = weights_file(weights)
     with about(file):
         plan = _plan(weights, file, classes=None if labels is None else len(labels), top=top)
-        arrays = read_arrays(file, plan.places, plan.checksums)
+        arrays = read_arrays(file, plan.places, plan.checksums, plan.identity)
     for name in list(arrays):
         values = arrays[name].reshape(-1)
         if name.endswith("/kernel") and not (values[:1000].any() or values.any()):

@@ -1,5 +1,10 @@
-"""VGG16 -> a Keras .h5 file, whole or not at all."""
+"""VGG16 -> a Keras .h5 file, whole or not at all.
 
+HDF5 writes into memory: on a full disk its library ends the process, where a write of Python's own
+raises an error.
+"""
+
+import io
 import json
 import os
 import tempfile
@@ -45,32 +50,41 @@ def save_vgg16(
             f"cannot be saved as {np.dtype(dtype)}, wanted float32 or float16",
             do="pass dtype=np.float32", file=target,
         )  # fmt: skip
+    content = io.BytesIO()
+    with about(target), h5py.File(content, "w") as file:
+        config = {
+            "architecture": model.architecture._asdict(),
+            "labels": model.labels,
+            "facts": dict(facts or {}),
+            "crc32": _write_layers(file, model, dtype),
+        }
+        file.attrs[CONFIG] = json.dumps(config)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
+        _write(target, content.getbuffer())
     except OSError as error:
         raise _unwritable(target, error) from error
+
+
+def _write(target: Path, content: memoryview) -> None:
+    """Write bytes under another name, then rename: whole or not at all."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with about(target), h5py.File(temporary, "w") as file:
-            config = {
-                "architecture": model.architecture._asdict(),
-                "labels": model.labels,
-                "facts": dict(facts or {}),
-                "crc32": _write_layers(file, model, dtype),
-            }
-            file.attrs[CONFIG] = json.dumps(config)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
-    except BaseException as error:
+    except BaseException:
         os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise _unwritable(target, error) from error
         raise
 
 
 def _unwritable(target: Path, error: OSError) -> WeightsError:
     return WeightsError(
-        f"cannot be written: {error.strerror or error}", do="choose another folder", file=target
+        f"cannot be written: {error.strerror or error}",
+        do="make room, or choose another folder",
+        file=target,
     )
 
 

@@ -137,6 +137,28 @@ def test_server_that_answers_200_to_a_range(server, tmp_path):
     assert server.asked[1][1].startswith("bytes=")
 
 
+@pytest.mark.parametrize("content_range", [
+    "bytes 0-2999999/3000000", "bytes {less}-2999999/3000000", "bytes {more}-2999999/3000000",
+    "bytes {have}0-2999999/3000000", "", "items {have}-2999999/3000000",
+])  # fmt: skip
+def test_a_206_that_is_not_the_rest_is_not_appended(server, tmp_path, content_range):
+    """As many bytes as are missing, so that only the range tells; the whole is asked for again."""
+
+    def other_part(handler):
+        have = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        handler.send_response(206)
+        if content_range:
+            said = content_range.format(have=have, less=have - 1, more=have + 1)
+            handler.send_header("Content-Range", said)
+        handler.send_header("Content-Length", str(len(CONTENT) - have))
+        handler.end_headers()
+        handler.wfile.write(CONTENT[: len(CONTENT) - have])
+
+    server.answers[:] = [send(CONTENT, stop=1_000_000), other_part, send(CONTENT, ranges=True)]
+    arrived(fetch(NAME), tmp_path)
+    assert all(path == "/first" for path, _ in server.asked)  # not another server's file instead
+
+
 def test_closed_early_without_a_length(server, tmp_path):
     server.answers[:] = [send(CONTENT, stop=1_000_000, announce=-1), send(CONTENT)]
     arrived(fetch(NAME), tmp_path)
@@ -301,6 +323,25 @@ def test_file_of_keras_is_used_and_left_alone(server, tmp_path):
     assert "weights.h5" not in cache(tmp_path)
 
 
+def test_file_of_keras_is_hashed_once(server, tmp_path, monkeypatch):
+    """Also where jaxvis has no cache folder yet, in which to note that it did."""
+    path = put(tmp_path / "keras" / "models")
+    hashed = []
+    digest = hashlib.file_digest
+
+    def counted(*args):
+        hashed.append(args)
+        return digest(*args)
+
+    monkeypatch.setattr(weights_cache.hashlib, "file_digest", counted)
+    assert not (tmp_path / "cache").exists()
+    assert [find(NAME) for _ in range(3)] == [path] * 3
+    assert len(hashed) == 1
+    path.write_bytes(CONTENT[:-1] + b"x")
+    assert find(NAME) is None
+    assert len(hashed) == 2
+
+
 def test_corrupt_file_of_keras_is_left_alone(server, tmp_path):
     path = put(tmp_path / "keras" / "models", CONTENT[:-1])
     arrived(fetch(NAME), tmp_path)
@@ -436,7 +477,7 @@ except WeightsError as error:
     sys.exit(f"refused: {{error}}")
 if {load!r}:
     plan = plan_apart(file)
-    print(len(read_arrays(file, plan.places, plan.checksums)))
+    print(len(read_arrays(file, plan.places, plan.checksums, plan.identity)))
 """
 
 
@@ -465,10 +506,28 @@ def test_killed_in_the_middle(server, tmp_path):
     (part,) = cache(tmp_path)  # the unfinished download, and no file
     assert part.endswith(".part")
     assert find(NAME) is None
+    arrived(fetch(NAME), tmp_path)  # the next run knows that nobody goes on with it
+
+
+def test_unfinished_download_of_a_process_that_lives(server, tmp_path):
+    """It stays, for as long as its process holds it."""
+    target = tmp_path / "cache" / "weights.h5"
+    with weights_cache.incoming(target, SOURCES[NAME]) as staged:
+        staged.write_bytes(CONTENT)
+        fetch(NAME)
+        assert staged.read_bytes() == CONTENT
+    arrived(target, tmp_path)
+
+
+def test_unfinished_download_of_nobody_knows_whom(server, tmp_path):
+    """Without a lock, as where the system has none, it is removed after a day."""
+    part = tmp_path / "cache" / ".jaxvis-1.part"
+    part.mkdir(parents=True)
+    (part / "weights.h5").write_bytes(b"some")
     fetch(NAME)
-    assert cache(tmp_path) == [part, "weights.h5", "weights.h5.verified"]  # too young to remove
+    assert cache(tmp_path) == [part.name, "weights.h5", "weights.h5.verified"]
     old = time.time() - 2 * weights_cache.STALE
-    for path in (tmp_path / "cache" / part, *(tmp_path / "cache" / part).iterdir()):
+    for path in (part, *part.iterdir()):
         os.utime(path, (old, old))
     (tmp_path / "cache" / "weights.h5").unlink()
     arrived(fetch(NAME), tmp_path)
@@ -483,6 +542,16 @@ def test_disk_full(server, tmp_path):
     assert "cannot be written to: File too large; make room for 3,000,000 bytes, or set" in said
     assert cache(tmp_path) == []
     arrived(fetch(NAME), tmp_path)
+
+
+def test_a_file_that_another_process_brought_stays(server, tmp_path):
+    """Who is second does not replace it: somebody may be reading it."""
+    target = tmp_path / "cache" / "weights.h5"
+    with weights_cache.incoming(target, SOURCES[NAME]) as staged:
+        staged.write_bytes(CONTENT)
+        first = fetch(NAME).stat()
+    assert (target.stat().st_ino, target.stat().st_ctime_ns) == (first.st_ino, first.st_ctime_ns)
+    arrived(target, tmp_path)
 
 
 def test_eight_at_once(server, tmp_path, monkeypatch):

@@ -31,14 +31,14 @@ sys.path.append(job["package"])
 import numpy as np
 from mutations import mutate
 from jaxvis.weights.errors import WeightsError
-from jaxvis.weights.arrays import check_whole
+from jaxvis.weights.opened import check_whole
 from jaxvis.weights.keras import make_plan
 from jaxvis.weights.arrays import read_arrays
 
 def load(file):
     check_whole(file)
     plan = make_plan(file)
-    return plan, read_arrays(file, plan.places, plan.checksums)
+    return plan, read_arrays(file, plan.places, plan.checksums, plan.identity)
 
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
