@@ -12,11 +12,13 @@ from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
 from jaxvis.evaluate.subjects import file_subjects, scene_subjects
+from jaxvis.folders import expanded
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
-from jaxvis.report.output import environment, staging
+from jaxvis.pictures.files import find_images
+from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.result import check_layer
 from jaxvis.weights.load import load
 
@@ -65,8 +67,10 @@ def write_evaluation(
     if options.boxes is not None and options.images is None:
         raise InputError("--boxes belong to --images; without images scenes are drawn")
     start = time.perf_counter()
-    folder = Path(out).expanduser()
-    with staging(folder) as place:
+    folder = expanded(out)
+    if options.images is not None:
+        refuse_inputs(out, find_images(options.images))
+    with staging(out, "evaluation", ("evaluation.md", "evaluation.json")) as place:
         progress("loading")
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)

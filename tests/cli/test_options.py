@@ -414,10 +414,10 @@ def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
 
     done = jaxvis(*arguments)
     assert done.out.splitlines()[-1] == "report: report/report.md"
-    assert {path.name for path in Path("report").iterdir()} == names
+    assert {path.name for path in Path("report").glob("[!.]*")} == names
 
     assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
-    assert {path.name for path in Path("a/b").iterdir()} == names
+    assert {path.name for path in Path("a/b").glob("[!.]*")} == names
     refused = jaxvis(*arguments, "--quiet", "--class", "gose")
     assert refused.code == 2
     assert "gose" in refused.err  # errors are printed nevertheless
@@ -585,10 +585,10 @@ def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypa
     done = jaxvis(*arguments)
     assert "Does it matter to the network?" in done.out
     assert "evaluation: evaluation/evaluation.md" in done.out.splitlines()[-1]
-    assert {path.name for path in Path("evaluation").iterdir()} == names
+    assert {path.name for path in Path("evaluation").glob("[!.]*")} == names
 
     assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
-    assert {path.name for path in Path("a/b").iterdir()} == names
+    assert {path.name for path in Path("a/b").glob("[!.]*")} == names
     refused = jaxvis(*arguments, "--quiet", "--class", "up")
     assert refused.code == 2
     assert "up" in refused.err
