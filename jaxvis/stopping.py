@@ -15,7 +15,9 @@ from types import FrameType
 
 NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 
-outcome = "nothing was written"  # what is true if the process stops now
+NOTHING = "nothing was written"
+
+outcome = NOTHING  # what is true if the process stops now
 _undo: list[Callable[[], None]] = []
 _held = 0  # how many parts that are not to be stopped halfway are being done
 _asked: int | None = None  # the signal that came meanwhile
@@ -36,6 +38,11 @@ def uninstall() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is _stop:
             signal.signal(number, signal.SIG_IGN)
+
+
+def begin() -> None:
+    """Nothing is done yet."""
+    succeeded(NOTHING)
 
 
 def succeeded(text: str) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jaxvis.report import journal
 
 PREFIX = ".jaxvis-"
 LOCK = "lock"
+PATIENCE = 5  # tenths of a second to wait for a lock
 
 
 def name_for(target: Path) -> str:
@@ -20,7 +22,7 @@ def name_for(target: Path) -> str:
 
 def claim(work: Path) -> int | None:
     """Make and lock the folder, and tidy up in it; return the lock, None if a run lives there."""
-    while True:
+    for _ in range(PATIENCE):
         with suppress(FileExistsError):
             os.mkdir(work, 0o700)
         if not _mine(work):
@@ -31,14 +33,17 @@ def claim(work: Path) -> int | None:
             lock = hold(work / LOCK)
         except FileNotFoundError:  # a run that has just ended removed the folder
             continue
-        if lock is not None:
-            try:
-                journal.finish(work)
-                _empty(work)
-            except BaseException:
-                os.close(lock)
-                raise
+        if lock is None:  # it may be but a run that tidies up
+            time.sleep(0.1)
+            continue
+        try:
+            journal.finish(work)
+            _empty(work)
+        except BaseException:
+            os.close(lock)
+            raise
         return lock
+    return None
 
 
 def release(work: Path, lock: int) -> None:

@@ -16,10 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxvis import stopping
 from jaxvis.folders import cache_folder
+from jaxvis.lock import hold
+from jaxvis.text import visible
 from jaxvis.weights.errors import WeightsFetchError
 
 STALE = 24 * 3600  # seconds after which an unfinished download belongs to a run that died
+LOCK = "lock"  # in that folder
 PART = (".jaxvis-", ".part")  # first and last letters of the folder of an unfinished download
 
 
@@ -42,19 +46,20 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
         free = shutil.disk_usage(folder).free
         if free < source.size:
             raise OSError(f"{free:,} bytes free, wanted {source.size:,}")
-        with tempfile.TemporaryDirectory(
-            prefix=PART[0], suffix=PART[1], dir=folder, ignore_cleanup_errors=True
-        ) as stage:
-            staged = Path(stage) / target.name
+        with _stage(folder) as stage:
+            staged = stage / target.name
             yield staged
             with staged.open("rb+") as opened:
                 os.fsync(opened.fileno())
             wrong = problem(staged, source)
             if wrong:
                 raise OSError(f"the copy is not {source.file}: {wrong}")
-            if problem(target, source):
-                _set_aside(target)
-            os.replace(staged, target)
+            damaged = problem(target, source)
+            with stopping.postponed():
+                if damaged:
+                    _set_aside(target)
+                os.replace(staged, target)
+                stopping.succeeded(f"the file is complete, at {visible(target)}")
         problem(target, source)  # notes that it is verified
     except WeightsFetchError:
         raise
@@ -63,6 +68,30 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
             f"cannot be written to: {error.strerror or error}", file=folder,
             do=f"make room for {source.size:,} bytes, or set JAXVIS_CACHE to another folder",
         ) from error  # fmt: skip
+
+
+@contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    """A folder of this process alone, locked while it lives."""
+    made: list[tuple[Path, int | None]] = []
+
+    def remove() -> None:
+        for stage, lock in made:
+            shutil.rmtree(stage, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+                shutil.rmtree(stage, ignore_errors=True)  # Windows: now the lock, too
+        made.clear()
+
+    with stopping.undone_by(remove):
+        try:
+            with stopping.postponed():
+                stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
+                made.append((stage, hold(stage / LOCK)))
+            yield stage
+        finally:
+            with stopping.postponed():
+                remove()
 
 
 def _set_aside(target: Path) -> None:
@@ -76,9 +105,16 @@ def _set_aside(target: Path) -> None:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove unfinished downloads of runs that died, which nobody has written to for a day."""
+    """Remove unfinished downloads of runs that died: not locked, or not written to for a day."""
     for part in folder.glob("*".join(PART)):
         with suppress(OSError):
+            if (part / LOCK).exists():
+                lock = hold(part / LOCK)
+                if lock is not None:
+                    shutil.rmtree(part, ignore_errors=True)
+                    os.close(lock)
+                    shutil.rmtree(part, ignore_errors=True)  # Windows: now the lock, too
+                continue
             newest = max(path.stat().st_mtime for path in (part, *part.iterdir()))
             if time.time() - newest > STALE:
                 shutil.rmtree(part)
