@@ -134,6 +134,8 @@ def _catches(pid: int, number: int) -> bool:
 def moments(count: int, seed: int = 0) -> Counter[str]:
     """Kill so many runs; raise AssertionError if one leaves what it must not."""
     chance, counted = random.Random(seed), Counter[str]()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: children
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # would ignore it, too
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         each = cases(place)
