@@ -18,6 +18,7 @@ from jaxvis.methods.catalogue import LAB
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
 from jaxvis.pictures.files import find_images
+from jaxvis.report.markdown import code, layer
 from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.result import check_layer
 from jaxvis.weights.load import load
@@ -93,7 +94,7 @@ def write_evaluation(
         }  # fmt: skip
         drawn = "drawn scenes that training never saw" if options.images is None else "files"
         made = [
-            f"Network: `{options.network}`; layer {network.layer_name}; {drawn}.",
+            f"Network: {code(options.network)}; layer {layer(network.layer_name)}; {drawn}.",
             f"Device: {about['device']}.",
             f"Time: {seconds:.0f} s.",
             "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",
