@@ -652,14 +652,14 @@ def test_cache_of_an_evaluation(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", BOTH)
-@pytest.mark.parametrize("value", ["", "1", "FOLDER"])
+@pytest.mark.parametrize("value", ["", "off", "1", "true", "FOLDER"])
 def test_cache_by_a_variable(arguments, value, tmp_path, monkeypatch):
     """JAXVIS_COMPILE_CACHE=1 or =FOLDER does the same; without either nothing is kept."""
     asked = []
     monkeypatch.setattr("jaxvis.gradients.compile_cache.use_compile_cache", asked.append)
     monkeypatch.setenv("JAXVIS_COMPILE_CACHE", value)
     jaxvis(*arguments, "--network", "nowhere.h5", "--out", tmp_path)
-    assert asked == {"": [], "1": [None], "FOLDER": ["FOLDER"]}[value]
+    assert asked == {"1": [None], "true": [None], "FOLDER": ["FOLDER"]}.get(value, [])
 
 
 # fetch, summary, classes, and the command itself

@@ -466,9 +466,24 @@ def test_killed_in_the_middle(server, tmp_path):
     assert part.endswith(".part")
     assert find(NAME) is None
     fetch(NAME)
-    assert cache(tmp_path) == [part, "weights.h5", "weights.h5.verified"]  # too young to remove
+    arrived(fetch(NAME), tmp_path)  # nothing is left of the dead
+
+
+def test_the_download_of_a_living_process_is_left_alone(server, tmp_path):
+    with weights_cache._stage(tmp_path) as stage:
+        weights_cache._remove_stale(tmp_path)
+        assert stage.is_dir()
+    assert not stage.exists()
+
+
+def test_a_download_without_a_lock_is_removed_when_it_is_old(server, tmp_path):
+    """As where a process dies before it has one, or a file system knows none."""
+    part = tmp_path / "cache" / ".jaxvis-1.part"
+    put(part, b"half")
+    fetch(NAME)
+    assert part.exists()
     old = time.time() - 2 * weights_cache.STALE
-    for path in (tmp_path / "cache" / part, *(tmp_path / "cache" / part).iterdir()):
+    for path in (part, *part.iterdir()):
         os.utime(path, (old, old))
     (tmp_path / "cache" / "weights.h5").unlink()
     arrived(fetch(NAME), tmp_path)
