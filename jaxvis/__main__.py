@@ -15,9 +15,9 @@ def run() -> int:
     stopping.install()
     try:
         _open_streams()
-        from jaxvis.cli.main import main
+        from jaxvis.cli.main import command
 
-        return main()
+        return command()
     finally:
         stopping.uninstall()
 

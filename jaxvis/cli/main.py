@@ -21,8 +21,21 @@ from jaxvis.weights.errors import WeightsError
 COMMANDS = (report, evaluate, fetch, weights, summary, classes)  # in the order of the help
 
 
+def command() -> int:
+    """Do what `main` does with the process's arguments; show a fault, and ask to report it."""
+    try:
+        return main()
+    except Exception:
+        complain(traceback.format_exc().rstrip())
+        return _fail(
+            "this is a fault of jaxvis, or of the network's own code; if it is not of the latter, "
+            "please report it with the lines above",
+            FAULT,
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+    """Run the command; return its exit code. What is a fault, and no user's mistake, is raised."""
     stopping.begin()
     options = parser().parse_args(arguments)
     # A file name may be in a script that the figures' font does not have; that is no mistake.
@@ -47,12 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = _why_jax_does_not_start()
         if reason:
             return _fail(reason, USAGE)
-        complain(traceback.format_exc().rstrip())
-        return _fail(
-            "this is a fault of jaxvis, or of the network's own code; if it is not of the latter, "
-            "please report it with the lines above",
-            FAULT,
-        )
+        raise
 
 
 def _why_jax_does_not_start() -> str | None:
