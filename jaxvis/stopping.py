@@ -2,25 +2,33 @@
 
 An exception raised by a signal comes out anywhere: inside an import of C code or a callback of
 XLA's, which print it and go on. So the command's handler raises nothing: it undoes what is on
-disk, says so and leaves. A program that uses jaxvis as a library installs nothing of this; there,
-KeyboardInterrupt is an exception like any other.
+disk, says so and leaves. Python calls handlers in the main thread, which may be in XLA for as long
+as a batch takes; so a thread of its own does this, and the main thread only stands still.
+
+A program that uses jaxvis as a library installs nothing of this; there, KeyboardInterrupt is an
+exception like any other.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 NAMES = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
-
+PATIENCE = 0.2  # seconds that the thread waits for the main thread to stand still
 NOTHING = "nothing was written"
 
 outcome = NOTHING  # what is true if the process stops now
 _undo: list[Callable[[], None]] = []
 _held = 0  # how many parts that are not to be stopped halfway are being done
-_asked: int | None = None  # the signal that came meanwhile
+_noted: int | None = None  # the signal that came meanwhile, as the main thread knows
+_asked: int | None = None  # the signal that came, as the thread knows
+_watched = False  # whether there is that thread
+_still = False  # whether the main thread stands
 
 
 def install() -> None:
@@ -29,14 +37,15 @@ def install() -> None:
         number = getattr(signal, name, None)
         # What is ignored (nohup, a script's background job) was ignored on purpose.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            signal.signal(number, _handle)
+    _start_thread()
 
 
 def uninstall() -> None:
     """All is done: from here to the end of the process there is nothing to stop."""
     for name in NAMES:
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is _stop:
+        if number is not None and signal.getsignal(number) is _handle:
             signal.signal(number, signal.SIG_IGN)
 
 
@@ -55,13 +64,17 @@ def succeeded(text: str) -> None:
 def postponed() -> Iterator[None]:
     """A part that is finished before the process stops, unless it is told twice."""
     global _held
-    _held += 1
+    _held += 1  # before the look at what was asked: the thread does the two the other way round
+    if _held == 1 and _asked is not None:
+        _held = 0
+        _give_way(_asked)
     try:
         yield
     finally:
         _held -= 1
-        if not _held and _asked is not None:
-            _stop(_asked, None)
+        came = _noted or _asked
+        if not _held and came is not None:
+            _give_way(came)
 
 
 @contextmanager
@@ -74,20 +87,94 @@ def undone_by(undo: Callable[[], None]) -> Iterator[None]:
         _undo.remove(undo)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    global _asked
-    if _held and _asked is None:
-        _asked = number
-        return
-    text = outcome
-    if _held:
-        text = "at once; the next run with the same folder tidies up"
+def _handle(number: int, frame: FrameType | None) -> None:
+    """In the main thread."""
+    global _noted
+    if _held and _noted is None:
+        _noted = number
+    elif _held and not _watched:
+        _leave_at_once(number)
     else:
-        for undo in reversed(_undo):
-            with suppress(OSError):
-                undo()
-    with suppress(Exception):  # it may be what was interrupted
-        sys.stdout.flush()
+        _give_way(number)
+
+
+def _give_way(number: int) -> NoReturn:
+    """Stand still while the thread stops the process, or do it here."""
+    global _still
+    if not _watched:
+        _stop(number)
+    _still = True
+    while True:
+        time.sleep(1)
+
+
+def _start_thread() -> None:
+    global _watched
+    import socket
+    import threading
+
+    with suppress(OSError, RuntimeError):  # without it signals are a little slower
+        here, there = socket.socketpair()  # Windows takes nothing else
+        there.setblocking(False)
+        threading.Thread(target=_watch, args=(here, there), daemon=True).start()
+        signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
+        _watched = True
+
+
+def _watch(here: object, there: object) -> None:
+    """In the thread: wait for a signal and for the main thread, and stop; at once at a second one.
+
+    The other end is held here, so that nobody closes it.
+    """
+    global _asked
+    receive = here.recv  # type: ignore[attr-defined]
+    number = _next_signal(receive)
+    _asked = number
+    here.settimeout(0.01)  # type: ignore[attr-defined]
+    end = time.monotonic() + PATIENCE
+    while _held or not (_still or time.monotonic() > end):
+        with suppress(TimeoutError):
+            _leave_at_once(_next_signal(receive))
+    _stop(number)
+
+
+def _next_signal(receive: Callable[[int], bytes]) -> int:
+    while True:
+        number = receive(1)[0]
+        if signal.getsignal(number) is _handle:
+            return number
+
+
+def _stop(number: int) -> NoReturn:
+    for undo in reversed(_undo):
+        with suppress(Exception):
+            undo()
+    _flush()
+    _leave(number, outcome)
+
+
+def _flush() -> None:
+    """Print what is buffered, unless it is just this that was interrupted, or nobody reads it."""
+
+    def flush() -> None:
+        with suppress(Exception):
+            sys.stdout.flush()
+
+    if _watched:
+        import threading  # is there already
+
+        waiting = threading.Thread(target=flush, daemon=True)
+        waiting.start()
+        waiting.join(PATIENCE)
+    else:
+        flush()
+
+
+def _leave_at_once(number: int) -> NoReturn:
+    _leave(number, "at once; the next run with the same folder tidies up")
+
+
+def _leave(number: int, text: str) -> NoReturn:
     start = "\n" if os.isatty(2) else ""  # below the line of the progress
     with suppress(OSError):
         name = NAMES[signal.Signals(number).name]

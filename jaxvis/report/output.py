@@ -144,7 +144,9 @@ def _resolved(shown: Path) -> Path:
         if not target.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder", str(shown))
         if not os.access(target, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(shown))
+            raise PermissionError(
+                errno.EACCES, "no permission, or a read-only file system", str(shown)
+            )
     return target
 
 

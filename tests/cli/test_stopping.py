@@ -87,6 +87,26 @@ def test_no_code_that_swallows_exceptions_swallows_it(code):
     assert "Traceback" not in found[2]
 
 
+def test_the_main_thread_may_be_deep_in_c_code():
+    """A batch takes seconds, and Python's handlers wait for it."""
+    start = time.monotonic()
+    found = run("import hashlib\nimport threading\n"
+                "threading.Timer(0.3, lambda: kill('SIGINT')).start()\n"
+                "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)")  # fmt: skip
+    assert found == (130, "", "jaxvis: interrupted; nothing was written\n")
+    assert time.monotonic() - start < 10
+
+
+def test_a_reader_that_does_not_read_stops_nothing():
+    """The main thread stands inside print, and holds its lock."""
+    with subprocess.Popen(
+        [sys.executable, "-c", START + "while True: print('x' * 1000)"], stdout=subprocess.PIPE
+    ) as process:
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+
+
 def test_what_is_ignored_stays_ignored():
     """nohup, and the background jobs of scripts."""
     code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" + START + "kill('SIGINT')"
