@@ -134,7 +134,8 @@ def _said(shown: Path, work: Path | None = None) -> Iterator[None]:
 def _of_disk(error: OSError, work: Path) -> bool:
     if error.errno in DISK or not (work / "new").is_dir():
         return True
-    return Path(os.fsdecode(error.filename or "")).is_relative_to(work)
+    name = error.filename  # or the number of an open file, or None
+    return isinstance(name, str | bytes) and Path(os.fsdecode(name)).is_relative_to(work)
 
 
 def _resolved(shown: Path) -> Path:

@@ -59,7 +59,9 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
                 if damaged:
                     _set_aside(target)
                 os.replace(staged, target)
-                stopping.succeeded(f"the file is complete, at {visible(target)}")
+                stopping.succeeded(
+                    f"the weights are complete, at {visible(target)}; nothing else was written"
+                )
         problem(target, source)  # notes that it is verified
     except WeightsFetchError:
         raise
