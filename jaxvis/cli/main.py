@@ -10,7 +10,7 @@ from typing import NoReturn
 from jaxvis import stopping
 from jaxvis.cli import classes, evaluate, fetch, report, summary, weights
 from jaxvis.cli.exits import DONE, FAULT, IMAGES, INTERRUPTED, OUTPUT, TEXT, USAGE, WEIGHTS
-from jaxvis.cli.say import complain
+from jaxvis.cli.say import complain, finish
 from jaxvis.errors import InputError
 from jaxvis.pictures.files import ImageError
 from jaxvis.report.output import DISK, OutputError
@@ -24,7 +24,12 @@ COMMANDS = (report, evaluate, fetch, weights, summary, classes)  # in the order 
 def command() -> int:
     """Do what `main` does with the process's arguments; show a fault, and ask to report it."""
     try:
-        return main()
+        code = _code_of_main()
+        try:
+            finish()
+        except OutputError as error:
+            return _fail(error, OUTPUT)
+        return code
     except Exception:
         complain(traceback.format_exc().rstrip())
         return _fail(
@@ -32,6 +37,13 @@ def command() -> int:
             "please report it with the lines above",
             FAULT,
         )
+
+
+def _code_of_main() -> int:
+    try:
+        return main()
+    except SystemExit as end:  # argparse, after --help or a mistake
+        return end.code if isinstance(end.code, int) else DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

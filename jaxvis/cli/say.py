@@ -35,6 +35,22 @@ def complain(text: str) -> None:
         _close(sys.stderr)
 
 
+def finish() -> None:
+    """Print what others, argparse for one, have left in buffers; errors are those of `say`."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _close(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return
+        raise OutputError(f"cannot print: {error.strerror}") from error
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            _close(sys.stderr)
+
+
 def _close(stream: TextIO) -> None:
     """Let the stream go nowhere, or the end of Python would try once more, and complain."""
     with suppress(OSError, ValueError):

@@ -20,9 +20,11 @@ EVALUATE = ("evaluate", "--images", "pictures", *QUICK, "--closely", "1")
 
 
 def shell(command, folder, **environment):
+    """Run it with buffers, which are written at the end of Python if nobody does so before."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "", **environment}
     return subprocess.run(
         f"'{sys.executable}' -m jaxvis {command}", cwd=folder, shell=True, capture_output=True,
-        check=False, env=os.environ | environment,
+        check=False, env=environment,
     )  # fmt: skip
 
 
@@ -169,7 +171,9 @@ def test_a_run_that_fails_leaves_no_folder(arguments, tmp_path):
         ("classes qqqqqq 2>&-", 2, b"", b""),
         ("classes goose >/dev/full", 5, b"", b"cannot print: No space left on device"),
         ("classes qqqqqq 2>/dev/full", 2, b"", b""),
-        ("--help >/dev/full", 0, b"", b""),
+        ("--help >/dev/full", 5, b"", b"cannot print: No space left on device"),
+        ("nonsense 2>/dev/full", 2, b"", b""),
+        ("--help >&-", 0, b"", b""),
     ],
 )
 def test_streams_that_take_nothing(command, code, out, err, tmp_path):
