@@ -101,11 +101,13 @@ def _handle(number: int, frame: FrameType | None) -> None:
 def _give_way(number: int) -> NoReturn:
     """Stand still while the thread stops the process, or do it here."""
     global _still
-    if not _watched:
-        _stop(number)
-    _still = True
-    while True:
-        time.sleep(1)
+    if _watched:
+        _still = True
+        # It does, unless other code, asyncio for one, has taken the signals that Python sends it.
+        time.sleep(10 * PATIENCE)
+    if _held:
+        _leave_at_once(number)
+    _stop(number)
 
 
 def _start_thread() -> None:

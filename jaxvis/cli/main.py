@@ -43,7 +43,9 @@ def _code_of_main() -> int:
     try:
         return main()
     except SystemExit as end:  # argparse, after --help or a mistake
-        return end.code if isinstance(end.code, int) else DONE
+        if end.code is None or isinstance(end.code, int):
+            return end.code or DONE
+        raise  # a text, by a network's own code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -75,6 +75,7 @@ with stopping.postponed():
         "class A:\n    def __del__(self): kill('SIGINT')\na = A()\ndel a",
         "gc.callbacks.append(lambda *_: kill('SIGINT'))\ngc.collect()",
         "try:\n    kill('SIGINT')\nexcept BaseException:\n    pass",
+        "signal.set_wakeup_fd(-1)\nkill('SIGINT')",  # as asyncio leaves it
         "import atexit\natexit.register(kill, 'SIGINT')",
         "sys.stdout = None\nkill('SIGINT')",
         "os.close(2)\nkill('SIGINT')",
