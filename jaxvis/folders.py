@@ -1,18 +1,35 @@
-"""Where a platform keeps caches: ours, and Keras's."""
+"""Where a platform keeps caches, ours and Keras's, and the folder that `~` stands for."""
 
 import os
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from jaxvis.errors import InputError
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return the path with `~` or `~user` replaced by the home folder.
+
+    Raises:
+        InputError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{os.fspath(path)}: no home folder is known for {Path(path).parts[0]}; "
+            "write the path without ~"
+        ) from error
+
 
 def cache_folder() -> Path:
     """Return where fetched files are kept: JAXVIS_CACHE, or the platform's cache folder."""
     chosen = os.environ.get("JAXVIS_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("jaxvis", appauthor=False)
+    return expanded(chosen) if chosen else user_cache_path("jaxvis", appauthor=False)
 
 
 def keras_folder() -> Path:
     """Return where Keras keeps what it fetched; files there are used but never changed."""
     chosen = os.environ.get("KERAS_HOME")
-    return (Path(chosen) if chosen else Path("~/.keras")).expanduser() / "models"
+    return expanded(chosen or "~/.keras") / "models"

@@ -5,7 +5,9 @@ from typing import Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
+from jaxvis.cli.say import say
 from jaxvis.errors import InputError
+from jaxvis.text import visible
 
 
 def add_to(commands: Any) -> None:
@@ -29,6 +31,11 @@ def run(chosen: argparse.Namespace) -> int:
     found = labels.search(chosen.text, names)
     if not found:
         raise InputError(f"no class has a name like {chosen.text!r}; try a part of it")
-    for index, wordnet_id, name in found:
-        print(f"{index:>4}  {wordnet_id:<9}  {name}" if wordnet_id else f"{index:>4}  {name}")
+    say(
+        "\n".join(
+            f"{index:>4}  {wordnet_id:<9}  {visible(name)}" if wordnet_id
+            else f"{index:>4}  {visible(name)}"
+            for index, wordnet_id, name in found
+        )
+    )  # fmt: skip
     return DONE

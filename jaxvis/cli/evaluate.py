@@ -8,6 +8,8 @@ from typing import Any
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
+from jaxvis.cli.say import say
+from jaxvis.text import visible
 
 
 def add_to(commands: Any) -> None:
@@ -50,9 +52,10 @@ def run(chosen: argparse.Namespace) -> int:
     with Progress(chosen.quiet or chosen.json) as progress:
         found, told = write_evaluation(chosen.out, wanted, progress=progress)
     if chosen.json:
-        print(json.dumps(told, indent=1))
+        say(json.dumps(told, indent=1))
     elif not chosen.quiet:
-        print(tables.deciding_text(found.questions, found.verdict), end="\n\n")
-        print("\n\n".join(found.conclusion), end="\n\n")
-        print(f"evaluation: {told['page']} ({time.perf_counter() - start:.0f} s)")
+        table = tables.deciding_text(found.questions, found.verdict)
+        seconds = time.perf_counter() - start
+        last = f"evaluation: {visible(told['page'])} ({seconds:.0f} s)"
+        say("\n\n".join([table, *found.conclusion, last]))
     return DONE

@@ -6,6 +6,8 @@ from typing import Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
+from jaxvis.cli.say import say
+from jaxvis.text import visible
 
 
 def add_to(commands: Any) -> None:
@@ -24,5 +26,5 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.weights.fetch import fetch
 
     path = fetch(chosen.name, file=chosen.file, progress=sys.stderr.isatty())
-    print(f"{chosen.name}: verified, at {path}")
+    say(f"{chosen.name}: verified, at {visible(path)}")
     return DONE

@@ -1,6 +1,7 @@
 """Options that several commands have, each said once, and what becomes of their text."""
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.models.labels import read_labels
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING
+from jaxvis.report.output import OutputError
 
 Add = Callable[..., Any]
 
@@ -81,9 +83,20 @@ def labels(chosen: argparse.Namespace) -> list[str] | None:
 
 def use_cache(chosen: argparse.Namespace) -> None:
     """Turn the compilation cache on if that was asked for."""
-    from jaxvis.gradients.compile_cache import use_compile_cache, use_compile_cache_if_asked
+    from jaxvis.gradients.compile_cache import (
+        VARIABLE,
+        use_compile_cache,
+        use_compile_cache_if_asked,
+    )
 
-    use_compile_cache() if chosen.cache else use_compile_cache_if_asked()
+    try:
+        use_compile_cache() if chosen.cache else use_compile_cache_if_asked()
+    except OSError as error:
+        where = "--cache" if chosen.cache else f"{VARIABLE}={os.environ[VARIABLE]}"
+        raise OutputError(
+            f"{where}: compiled code cannot be kept: {error}; leave it out, or set {VARIABLE} to "
+            "a folder of your own"
+        ) from error
 
 
 def layer(text: str) -> str | int:

@@ -7,7 +7,9 @@ from typing import Any
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
+from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
+from jaxvis.text import visible
 
 
 def add_to(commands: Any) -> None:
@@ -48,16 +50,17 @@ def run(chosen: argparse.Namespace) -> int:
     with Progress(chosen.quiet or chosen.json) as progress:
         done = write_report(images, chosen.out, wanted, progress=progress)
     if chosen.json:
-        print(json.dumps(done, indent=2))
+        say(json.dumps(done, indent=2))
     elif not chosen.quiet:
         for image in done["images"]:
             best = image["top"][0]
-            print(
-                f"{image['file']}: {best['name']} {100 * best['probability']:.1f} %, "
-                f"explained for {image['class']['name']} ({image['class']['index']})"
+            say(
+                f"{visible(image['file'])}: {visible(best['name'])} "
+                f"{100 * best['probability']:.1f} %, "
+                f"explained for {visible(image['class']['name'])} ({image['class']['index']})"
             )
         if done["conclusion"]:
-            print(done["conclusion"][0])
-        print(f"{len(done['figures'])} figures and {done['maps']}")
-        print(f"report: {done['report']}")
+            say(done["conclusion"][0])
+        say(f"{len(done['figures'])} figures and {visible(done['maps'])}")
+        say(f"report: {visible(done['report'])}")
     return DONE

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
+from jaxvis.cli.say import say
 
 
 def add_to(commands: Any) -> None:
@@ -18,9 +19,9 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.network is None:
         from jaxvis.models.layers import summary_table
 
-        print(summary_table())
+        say(summary_table())
     else:
         from jaxvis.weights.load import load
 
-        print(load(chosen.network).summary())
+        say(load(chosen.network).summary())
     return DONE

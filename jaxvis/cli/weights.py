@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
+from jaxvis.cli.say import say
 
 
 def add_to(commands: Any) -> None:
@@ -20,16 +21,16 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.weights.load import weights_file
 
     demo = weights_file("demo")
-    print(f"demo: {demo}, {demo.stat().st_size:,} bytes, part of jaxvis")
+    say(f"demo: {demo}, {demo.stat().st_size:,} bytes, part of jaxvis")
     entries = inventory()
     for entry in entries:
         name = f"{entry.name}: " if entry.name else ""
-        print(f"{name}{entry.path}, {entry.size:,} bytes, {entry.state}")
+        say(f"{name}{entry.path}, {entry.size:,} bytes, {entry.state}")
         owner = (
             "belongs to Keras" if entry.path.parent == keras_folder() else "to remove: delete it"
         )
-        print(f"    {owner}")
+        say(f"    {owner}")
     for name in sorted(SOURCES.keys() - {entry.name for entry in entries}):
-        print(f"{name}: not here; jaxvis fetch {name} fetches {SOURCES[name].size:,} bytes")
-    print(f"cache: {cache_folder()}")
+        say(f"{name}: not here; jaxvis fetch {name} fetches {SOURCES[name].size:,} bytes")
+    say(f"cache: {cache_folder()}")
     return DONE

@@ -24,9 +24,9 @@ def use_compile_cache(folder: str | os.PathLike[str] | None = None) -> Path:
         PermissionError: the folder belongs to somebody else, or others may enter it.
         OSError: the folder cannot be made.
     """
-    from jaxvis.folders import cache_folder
+    from jaxvis.folders import cache_folder, expanded
 
-    root = cache_folder() / "compiled" if folder is None else Path(folder).expanduser()
+    root = cache_folder() / "compiled" if folder is None else expanded(folder)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = root.stat()
     if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o077):
@@ -44,8 +44,11 @@ def use_compile_cache(folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 def use_compile_cache_if_asked() -> Path | None:
-    """`use_compile_cache` if JAXVIS_COMPILE_CACHE is 1 or names a folder; "" and 0 do nothing."""
+    """`use_compile_cache` if JAXVIS_COMPILE_CACHE is 1 or names a folder; "" and 0 do nothing.
+
+    The words for yes and no that other programs take are taken too, and no names of folders.
+    """
     value = os.environ.get(VARIABLE, "")
-    if value in ("", "0"):
+    if value.lower() in ("", "0", "false", "no", "off"):
         return None
-    return use_compile_cache(None if value == "1" else value)
+    return use_compile_cache(None if value.lower() in ("1", "true", "yes", "on") else value)

@@ -168,7 +168,7 @@ def read_labels(file: str) -> list[str]:
         ValueError: the file cannot be read or holds no names.
     """
     try:
-        with open(file, encoding="utf-8") as lines:
+        with open(file, encoding="utf-8-sig") as lines:  # Windows's editors begin with a mark
             names = [line.strip() for line in lines if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--labels {file}: cannot be read: {error}") from error

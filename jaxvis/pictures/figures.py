@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from jaxvis.errors import InputError
 from jaxvis.pictures import render
 from jaxvis.pictures.checks import check_images, maps_for
+from jaxvis.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -242,7 +243,7 @@ def _wrap(text: str, inches: float, points: float, lines: int) -> str:
     from matplotlib.textpath import text_to_path
 
     # A percent sign stays with its number.
-    words = text.replace(" %", "\N{NO-BREAK SPACE}%").split(" ")
+    words = visible(text, keep="\n").replace(" %", "\N{NO-BREAK SPACE}%").split(" ")
     font = FontProperties(size=points)
     for letters in range(int(inches * 72 / (0.5 * points)), 5, -1):
         # A class name too long for a line may end it after an underscore: a blank, for the while.

@@ -13,12 +13,14 @@ from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
 from jaxvis.evaluate.subjects import file_subjects, pair_subjects, scene_subjects
+from jaxvis.folders import expanded
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
-from jaxvis.report.markdown import measured
-from jaxvis.report.output import environment, staging
+from jaxvis.pictures.find import find_images
+from jaxvis.report.markdown import code, layer, measured
+from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.result import check_layer
 from jaxvis.weights.load import load
 
@@ -68,8 +70,10 @@ def write_evaluation(
     if options.boxes is not None and options.images is None:
         raise InputError("--boxes belong to --images; without images scenes are drawn")
     start = time.perf_counter()
-    folder = Path(out).expanduser()
-    with staging(folder) as place:
+    folder = expanded(out)
+    if options.images is not None:
+        refuse_inputs(out, find_images(options.images))
+    with staging(out, "evaluation", ("evaluation.md", "evaluation.json")) as place:
         progress("loading")
         network = load(options.network, labels=options.labels, precision=options.precision)
         network = with_layer(network, options.layer)
@@ -95,7 +99,7 @@ def write_evaluation(
         }  # fmt: skip
         drawn = "drawn scenes that training never saw" if options.images is None else "files"
         made = [
-            f"Network: `{options.network}`; layer {network.layer_name}; {drawn}.",
+            f"Network: {code(options.network)}; layer {layer(network.layer_name)}; {drawn}.",
             f"Device: {about['device']}.",
             f"Time: {seconds:.0f} s.",
             "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",

@@ -12,6 +12,7 @@ import numpy as np
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.subjects import Subjects, masks_of, seeds_of
 from jaxvis.evaluate.tables import evaluation_data
+from jaxvis.folders import expanded
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
@@ -20,7 +21,7 @@ from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
 from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
-from jaxvis.report.output import environment, staging
+from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.result import Options as Options
 from jaxvis.report.result import Result, capitalised, check_layer
 from jaxvis.streaming.batches import explain_batches
@@ -56,13 +57,16 @@ def write_report(
 
     Raises:
         ImageError, WeightsError: of the files.
-        ValueError: no such class, layer or colour map, or another option out of range.
-        OutputError: the folder cannot be written to.
+        InputError: no such class, layer or colour map, another option out of range, or the images
+            are in `out`.
+        OutputError: the folder cannot be written to, or holds a file of yours of the same name.
     """
-    folder = Path(out).expanduser()
+    folder = expanded(out)
     render.colormap_named(options.colormap)
-    with staging(folder) as place:
-        result = compute(images, options, progress=progress)
+    files = find_images(images)
+    refuse_inputs(out, files)
+    with staging(out, "report", _names(options)) as place:
+        result = compute(files, options, progress=progress)
         progress("drawing")
         start = time.perf_counter()
         drawn = _draw(result, place)
@@ -124,6 +128,12 @@ def compute(
     return Result(
         files, pictures, network, classes, predictions, maps, seconds, options, evaluation
     )
+
+
+def _names(options: Options) -> set[str]:
+    """The files that there will be in any case."""
+    maps = {f"{name}_{rule}.png" for name in options.methods for rule in options.rules}
+    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md"}
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """The text of the lab report, in Markdown."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from jaxvis.evaluate.tables import deciding, markdown
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import Method
 from jaxvis.report.result import Result, capitalised
+from jaxvis.text import visible
 from jaxvis.types import AnyArray
 
 # What a rule does to a map of the input's size, and to one of a layer's.
@@ -37,7 +39,7 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     parts.append("## All together")
     parts += _figures(drawn["comparison"], "Raw values, one scale per row: rows can be compared "
                       "along themselves, not with each other.")  # fmt: skip
-    parts += ["## The network", f"```\n{result.network.summary()}\n```"]
+    parts += ["## The network", _block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
         parts += measured(result.evaluation)
@@ -59,7 +61,7 @@ def measured(evaluation: Evaluation) -> list[str]:
 def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:
     """The section of a method: what it is, and a figure for every rule."""
     if method.at == "layer":
-        parts = [f"## {capitalised(method.title)} of {result.network.layer_name}"]
+        parts = [f"## {capitalised(method.title)} of {layer(result.network.layer_name)}"]
         parts.append(f"{method.about} {method.paper}. Maps are enlarged and laid over the image.")
         rules = RULES_AT_LAYER
     else:
@@ -81,16 +83,38 @@ def _predictions(result: Result) -> str:
     lines = [f"| image | explained for | {ranks} |", "|" + "---|" * (columns + 2)]
     for file, index, row in zip(result.files, result.classes, result.predictions, strict=True):
         name = result.network.class_name(index)
-        best = " | ".join(f"{_plain(p.name)} {100 * p.probability:.1f} %" for p in row)
-        lines.append(f"| {_plain(file.name)} | {_plain(name)} ({index}) | {best} |")
+        best = " | ".join(f"{plain(p.name)} {100 * p.probability:.1f} %" for p in row)
+        lines.append(f"| {plain(file.name)} | {plain(name)} ({index}) | {best} |")
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Text in which Markdown finds nothing to do."""
-    for mark in "\\`*_{}[]<>#|":
-        text = text.replace(mark, "\\" + mark)
-    return text
+def plain(text: str) -> str:
+    """Text in which Markdown and HTML find nothing to do, on one line."""
+    return "".join("\\" + mark if mark in "\\`*_{}[]<>#|&~$" else mark for mark in visible(text))
+
+
+def layer(text: str) -> str:
+    """A layer's name: as it is, if it is one word, inside which Markdown lets a _ be."""
+    return text if re.fullmatch(r"[\w .-]+", text) else plain(text)
+
+
+def code(text: str) -> str:
+    """Text as code, between more backticks than stand together in it."""
+    text = visible(text)
+    fence = "`" * (_longest_run(text) + 1)
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _block(text: str) -> str:
+    """Lines of code."""
+    text = visible(text, keep="\n")
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def _figures(files: list[str], *lines: str) -> list[str]:
@@ -100,7 +124,7 @@ def _figures(files: list[str], *lines: str) -> list[str]:
 def _nothing(result: Result, maps: AnyArray) -> str:
     """Say which maps are zero everywhere, so that nobody reads a picture into nothing."""
     empty = [
-        _plain(file.name) for file, one in zip(result.files, maps, strict=True) if not one.any()
+        plain(file.name) for file, one in zip(result.files, maps, strict=True) if not one.any()
     ]
     if not empty:
         return ""
@@ -113,7 +137,7 @@ def _made(result: Result, environment: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     return "\n".join(
         [
-            f"- Network: `{options.network}`; images resized with '{options.resample}'; "
+            f"- Network: {code(options.network)}; images resized with '{options.resample}'; "
             f"colours '{options.colormap}'.",
             f"- Device: {environment['device']}.",
             f"- Time: {seconds}.",

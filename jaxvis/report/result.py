@@ -14,6 +14,7 @@ from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import Maps
 from jaxvis.models.labels import Prediction, softmax
 from jaxvis.models.network import Network
+from jaxvis.text import visible
 
 
 class Options(NamedTuple):
@@ -49,7 +50,8 @@ class Result(NamedTuple):
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""
         return [
-            f"{file.stem}\n{self.network.class_name(index)} {100 * shares[index]:.1f} %"
+            f"{visible(file.stem)}\n{visible(self.network.class_name(index))} "
+            f"{100 * shares[index]:.1f} %"
             for file, index, shares in zip(
                 self.files, self.classes, softmax(self.maps.logits), strict=True
             )

@@ -16,11 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxvis import stopping
 from jaxvis.folders import cache_folder
+from jaxvis.lock import hold
+from jaxvis.text import visible
 from jaxvis.weights.errors import WeightsFetchError
 
 STALE = 24 * 3600  # seconds after which an unfinished download belongs to a run that died
-LOCK = "lock"  # the name of the file in there that its process holds
+LOCK = "lock"  # in that folder
 PART = (".jaxvis-", ".part")  # first and last letters of the folder of an unfinished download
 
 
@@ -43,20 +46,22 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
         free = shutil.disk_usage(folder).free
         if free < source.size:
             raise OSError(f"{free:,} bytes free, wanted {source.size:,}")
-        with tempfile.TemporaryDirectory(
-            prefix=PART[0], suffix=PART[1], dir=folder, ignore_cleanup_errors=True
-        ) as stage:
-            staged = Path(stage) / target.name
-            with _alive(Path(stage)):
-                yield staged
+        with _stage(folder) as stage:
+            staged = stage / target.name
+            yield staged
             with staged.open("rb+") as opened:
                 os.fsync(opened.fileno())
             wrong = problem(staged, source)
             if wrong:
                 raise OSError(f"the copy is not {source.file}: {wrong}")
-            if problem(target, source):  # else another process was faster, and somebody may read it
-                _set_aside(target)
-                os.replace(staged, target)
+            damaged = problem(target, source)  # else another process was faster
+            with stopping.postponed():
+                if damaged:
+                    _set_aside(target)
+                    os.replace(staged, target)
+                stopping.succeeded(
+                    f"the weights are complete, at {visible(target)}; nothing else was written"
+                )
         problem(target, source)  # notes that it is verified
     except WeightsFetchError:
         raise
@@ -65,6 +70,30 @@ def incoming(target: Path, source: Source) -> Iterator[Path]:
             f"cannot be written to: {error.strerror or error}", file=folder,
             do=f"make room for {source.size:,} bytes, or set JAXVIS_CACHE to another folder",
         ) from error  # fmt: skip
+
+
+@contextmanager
+def _stage(folder: Path) -> Iterator[Path]:
+    """A folder of this process alone, locked while it lives."""
+    made: list[tuple[Path, int | None]] = []
+
+    def remove() -> None:
+        for stage, lock in made:
+            shutil.rmtree(stage, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+                shutil.rmtree(stage, ignore_errors=True)  # Windows: now the lock, too
+        made.clear()
+
+    with stopping.undone_by(remove):
+        try:
+            with stopping.postponed():
+                stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
+                made.append((stage, hold(stage / LOCK)))
+            yield stage
+        finally:
+            with stopping.postponed():
+                remove()
 
 
 def _set_aside(target: Path) -> None:
@@ -77,40 +106,19 @@ def _set_aside(target: Path) -> None:
         )
 
 
-@contextmanager
-def _alive(stage: Path) -> Iterator[None]:
-    """Hold a lock in a folder, which the system lets go of when the process ends, however it does.
-
-    It gets its name once it is locked, so that nobody meets it unlocked. Where there are no such
-    locks, the folder is known by its age.
-    """
-    with (stage / "new").open("wb") as file:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.replace(stage / "new", stage / LOCK)
-        yield
-
-
-def _abandoned(part: Path) -> bool:
-    """Whether the process that began an unfinished download is known to have ended."""
-    try:
-        import fcntl
-
-        with (part / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True
-
-
 def _remove_stale(folder: Path) -> None:
-    """Remove unfinished downloads of runs that died, or that nobody has written to for a day."""
+    """Remove unfinished downloads of runs that died: not locked, or not written to for a day."""
     for part in folder.glob("*".join(PART)):
         with suppress(OSError):
+            if (part / LOCK).exists():
+                lock = hold(part / LOCK)
+                if lock is not None:
+                    shutil.rmtree(part, ignore_errors=True)
+                    os.close(lock)
+                    shutil.rmtree(part, ignore_errors=True)  # Windows: now the lock, too
+                continue
             newest = max(path.stat().st_mtime for path in (part, *part.iterdir()))
-            if _abandoned(part) or time.time() - newest > STALE:
+            if time.time() - newest > STALE:
                 shutil.rmtree(part)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxvis.folders import cache_folder, keras_folder
+from jaxvis.folders import cache_folder, expanded, keras_folder
 from jaxvis.weights.cache import PART, Source, incoming, problem
 from jaxvis.weights.errors import WeightsFetchError
 
@@ -67,7 +67,7 @@ def fetch(name: str, *, file: str | os.PathLike[str] | None = None, progress: bo
     source = _source(name)
     target = cache_folder() / source.file
     if file is not None:
-        given = Path(file).expanduser()
+        given = expanded(file)
         wrong = problem(given, source)
         if wrong:
             raise WeightsFetchError(f"is not {source.file}: {wrong}", do=_by_hand(name), file=given)

@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxvis.errors import InputError
+from jaxvis.folders import expanded
 from jaxvis.models.layers import Architecture
 from jaxvis.models.network import Network, as_network, describe
 from jaxvis.models.vgg16 import VGG16
@@ -160,7 +161,7 @@ def weights_file(weights: str | os.PathLike[str]) -> Path:
         return Path(str(files("jaxvis") / "data" / "demo.h5"))
     if weights in SOURCES:
         return fetch(str(weights))
-    return Path(weights).expanduser()
+    return expanded(weights)
 
 
 def _plan(

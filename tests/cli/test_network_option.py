@@ -110,7 +110,7 @@ def own():
 
 
 def names_in(folder):
-    return sorted(path.name for path in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).glob("[!.]*"))
 
 
 # ---- the report ---------------------------------------------------------------------------------

@@ -415,10 +415,10 @@ def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
 
     done = jaxvis(*arguments)
     assert done.out.splitlines()[-1] == "report: report/report.md"
-    assert {path.name for path in Path("report").iterdir()} == names
+    assert {path.name for path in Path("report").glob("[!.]*")} == names
 
     assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
-    assert {path.name for path in Path("a/b").iterdir()} == names
+    assert {path.name for path in Path("a/b").glob("[!.]*")} == names
     refused = jaxvis(*arguments, "--quiet", "--class", "gose")
     assert refused.code == 2
     assert "gose" in refused.err  # errors are printed nevertheless
@@ -589,10 +589,10 @@ def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypa
     assert done.out.splitlines()[0].split() == ["map", "deletion", "ROAD", "passes"]
     assert "**The rule.**" in done.out
     assert "evaluation: evaluation/evaluation.md" in done.out.splitlines()[-1]
-    assert {path.name for path in Path("evaluation").iterdir()} == names
+    assert {path.name for path in Path("evaluation").glob("[!.]*")} == names
 
     assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")
-    assert {path.name for path in Path("a/b").iterdir()} == names
+    assert {path.name for path in Path("a/b").glob("[!.]*")} == names
     refused = jaxvis(*arguments, "--quiet", "--class", "up")
     assert refused.code == 2
     assert "up" in refused.err
@@ -659,14 +659,14 @@ def test_cache_of_an_evaluation(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", BOTH)
-@pytest.mark.parametrize("value", ["", "1", "FOLDER"])
+@pytest.mark.parametrize("value", ["", "off", "1", "true", "FOLDER"])
 def test_cache_by_a_variable(arguments, value, tmp_path, monkeypatch):
     """JAXVIS_COMPILE_CACHE=1 or =FOLDER does the same; without either nothing is kept."""
     asked = []
     monkeypatch.setattr("jaxvis.gradients.compile_cache.use_compile_cache", asked.append)
     monkeypatch.setenv("JAXVIS_COMPILE_CACHE", value)
     jaxvis(*arguments, "--network", "nowhere.h5", "--out", tmp_path)
-    assert asked == {"": [], "1": [None], "FOLDER": ["FOLDER"]}[value]
+    assert asked == {"1": [None], "true": [None], "FOLDER": ["FOLDER"]}.get(value, [])
 
 
 # fetch, summary, classes, and the command itself

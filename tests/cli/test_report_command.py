@@ -60,7 +60,7 @@ def test_report_prints_where_it_is(report, place):
     assert lines[0].startswith("pictures/a_1.png: ")
     assert lines[0].endswith("explained for goose (1)")
     assert lines[-1] == "report: report/report.md"
-    names = sorted(path.name for path in (place / "report").iterdir())
+    names = sorted(path.name for path in (place / "report").glob("[!.]*"))
     kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
     assert names == sorted(["comparison.png", "inputs.png", "maps.npz", "report.md", *kinds])
     for name in names:

@@ -236,3 +236,11 @@ def test_top_k_names():
 def test_top_k_errors(logits, options, message):
     with pytest.raises(ValueError, match=message):
         labels.top_k(logits, **options)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_of_labels(encoding, tmp_path):
+    """A byte-order mark, with which Windows's editors begin, is no part of the first name."""
+    text = "goose\n\n héron \n"
+    (tmp_path / "labels.txt").write_text(text, encoding=encoding)
+    assert labels.read_labels(str(tmp_path / "labels.txt")) == ["goose", "héron"]

@@ -519,13 +519,19 @@ def test_unfinished_download_of_a_process_that_lives(server, tmp_path):
     arrived(target, tmp_path)
 
 
-def test_unfinished_download_of_nobody_knows_whom(server, tmp_path):
-    """Without a lock, as where the system has none, it is removed after a day."""
+def test_the_download_of_a_living_process_is_left_alone(server, tmp_path):
+    with weights_cache._stage(tmp_path) as stage:
+        weights_cache._remove_stale(tmp_path)
+        assert stage.is_dir()
+    assert not stage.exists()
+
+
+def test_a_download_without_a_lock_is_removed_when_it_is_old(server, tmp_path):
+    """As where a process dies before it has one, or a file system knows none."""
     part = tmp_path / "cache" / ".jaxvis-1.part"
-    part.mkdir(parents=True)
-    (part / "weights.h5").write_bytes(b"some")
+    put(part, b"half")
     fetch(NAME)
-    assert cache(tmp_path) == [part.name, "weights.h5", "weights.h5.verified"]
+    assert part.exists()
     old = time.time() - 2 * weights_cache.STALE
     for path in (part, *part.iterdir()):
         os.utime(path, (old, old))
