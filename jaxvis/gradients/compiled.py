@@ -2,7 +2,8 @@
 
 A model may be a pytree of arrays (Flax NNX, Equinox), a plain function, or a pair of functions.
 The arrays in the arguments are traced, so that new weights or images do not recompile; all that is
-no array (functions, names, None) is part of the key under which the compiled code is kept.
+no array (functions, names, None) is part of the key under which the compiled code is kept, and so
+are the arrays that functions hold (`captured`), which are constants in it.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxvis.errors import InputTypeError, NotSupportedError
+from jaxvis.gradients.captured import Captured
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +28,7 @@ class Compiled(Generic[P, R]):
 
         @partial(jax.jit, static_argnums=0)
         def run(key: tuple, arrays: list) -> R:
-            structure, others = key
+            structure, others, _ = key
             leaves = [
                 array if other is None else other
                 for array, other in zip(arrays, others, strict=True)
@@ -73,7 +75,7 @@ def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
     leaves, structure = jax.tree.flatten((args, kwargs))
     arrays: list[Any] = [leaf if _is_array(leaf) else None for leaf in leaves]
     others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
-    return (structure, others), arrays
+    return (structure, others, Captured((args, kwargs))), arrays
 
 
 def _is_array(leaf: object) -> bool:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -593,3 +594,23 @@ assert len(jax.devices()) == 2 and np.abs(wanted).max() > 0
 def test_inside_and_around_shard_map():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | flags, timeout=120)
+
+
+def test_relus_of_a_package_whose_name_begins_like_jax(tmp_path, monkeypatch):
+    """`jax_models` is no part of JAX: its functions are looked into, and its ReLUs found."""
+    folder = Path(jax.__file__).parent
+    source = (
+        "import jax, jax.numpy as jnp\n"
+        "@jax.jit\n"
+        "def net(x):\n"
+        "    return jnp.maximum(x, 0) + jnp.where(x > 1, x, 0)\n"
+    )
+    found = {}
+    # Such a file may lie right beside JAX, where its path begins with JAX's own.
+    for name in ("my_models", "jax_models"):
+        code = compile(source, str(folder.parent / name / "net.py"), "exec")
+        module = {"__name__": name}
+        exec(code, module)
+        found[name] = jv.count_relus(module["net"], jnp.ones((2, 3))).by_form
+    assert found["jax_models"] == found["my_models"]
+    assert found["my_models"]["maximum"] == 1
