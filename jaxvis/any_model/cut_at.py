@@ -235,8 +235,9 @@ def _follow(jaxpr: Any, plan: tuple, position: int) -> int:
         (position,) = users
         eqn = jaxpr.eqns[position]
         others = {v for v in jaxprs.variables(eqn.invars) if v.aval.dtype != bool} - {variable}
-        own = isinstance(plan[position], Replace) or not others & images
-        if not own or jaxprs.name_of(eqn) not in FOLLOWED or len(eqn.outvars) != 1:
+        is_relu = isinstance(plan[position], Replace)
+        follows = is_relu or (jaxprs.name_of(eqn) in FOLLOWED and not others & images)
+        if not follows or len(eqn.outvars) != 1:
             return best
         (variable,) = eqn.outvars
         if variable.aval.shape == wanted:

@@ -42,7 +42,7 @@ def check(seed, draws, sharded=False):
             rule: by_hand(of, w, x, targets, np.array(gates)) for rule, gates in GATES.items()
         }
         if sharded:
-            mesh = jax.make_mesh((2,), ("images",))
+            mesh = jax.sharding.Mesh(np.array(jax.devices()), ("images",))
             place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("images"))
             x = jax.device_put(x, place)
         compare(kind, of, model, x, targets, axis, wanted, f"seed {seed}, draw {draw}: {kind} {of}")
