@@ -30,7 +30,8 @@ def add_to(commands: Any) -> None:
     shared.boxes(add, "without it nobody knows where the object is, and that is not asked")
     shared.output(add, "evaluation")
     add("--scenes", type=shared.count, default=500, metavar="N",
-        help="scenes to draw, and a quarter of that with two objects; default %(default)s")  # fmt: skip
+        help="scenes to draw, and a quarter of that with two objects; default "
+        "%(default)s")  # fmt: skip
     add("--closely", type=shared.count, default=24, metavar="N",
         help="images for the questions that take hundreds of passes each; default "
         "%(default)s")  # fmt: skip

@@ -106,9 +106,15 @@ def evaluate_quickly(
     The options are those that the maps were made with.
     """
     network = as_network(network)
-    large = enlarged(by_name(maps), subjects) | baseline_maps(subjects)
-    questions = [] if subjects.masks is None else [where_is_it(large, subjects.masks)]
-    questions.append(does_it_matter_quickly(network, subjects, large))
+    where, matters = [], []
+    for start in range(0, len(subjects.images), BATCH):
+        part = subjects.slice(start, start + BATCH)
+        small = {name: a[start : start + BATCH] for name, a in by_name(maps).items()}
+        large = enlarged(small, part) | baseline_maps(part)
+        if part.masks is not None:
+            where.append(where_is_it(large, part.masks))
+        matters.append(does_it_matter_quickly(network, part, large))
+    questions = [joined(parts) for parts in (where, matters) if parts]
     order, left_out = _layers(network, subjects)
     if order is not None:
         questions += does_it_depend_quickly(network, subjects, order=order, **options)

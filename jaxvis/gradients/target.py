@@ -94,8 +94,12 @@ def as_inputs(x: Any) -> Any:
 
     Raises:
         TypeError: something in x is no array.
+        ValueError: there are no images in it.
     """
     check_arrays(x)
+    for leaf in jax.tree.leaves(x):
+        if leaf.ndim and leaf.shape[0] == 0:
+            raise InputError(f"x has shape {leaf.shape}, no image; wanted at least one")
     return jax.tree.map(jnp.asarray, x)
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,17 @@ PRECISIONS = ("default", "high", "highest", "bfloat16")
 # In place of nnx.Rngs, whose keys take XLA a second to compile, where nothing random is drawn.
 NO_KEYS = SimpleNamespace(params=lambda: None)
 Weights = Mapping[str, tuple[AnyArray, AnyArray]]
+
+
+class _Layers(NamedTuple):
+    """Some layers of a `VGG16`, as a function of the model and what comes in."""
+
+    start: int
+    end: int
+
+    def __call__(self, model: "VGG16", x: AnyArray, relu: Relu = jax.nn.relu) -> Array:
+        """Return what comes out of them."""
+        return model._run(x, relu, self.start, self.end)
 
 
 class VGG16(nnx.Module):
@@ -115,13 +126,9 @@ class VGG16(nnx.Module):
             ValueError: no such layer.
         """
         end = layer_index(layer) + 1
-
-        def body(x: Float[Array, "n size size 3"], relu: Relu = jax.nn.relu) -> Array:
-            return self._run(x, relu, 0, end)
-
-        def head(activation: Float[Array, "n ..."], relu: Relu = jax.nn.relu) -> Array:
-            return self._run(activation, relu, end, len(LAYERS))
-
+        # The weights are data of both halves: cut anew, they compile nothing anew.
+        body, head = (jax.tree_util.Partial(_Layers(*ends), self)
+                      for ends in ((0, end), (end, len(LAYERS))))  # fmt: skip
         return body, head
 
     def _run(self, x: AnyArray, relu: Relu, start: int, end: int) -> Array:

@@ -1,13 +1,10 @@
 """The command as a user runs it: a process, its exit code, what it prints and what it leaves."""
 
-import fcntl
 import json
 import os
-import pty
 import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +148,7 @@ sys.exit(main(["report", "--json"]))
 
 
 def test_progress_on_a_terminal_only(place):
+    pty, fcntl, termios = map(pytest.importorskip, ("pty", "fcntl", "termios"))  # not on Windows
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     done = subprocess.run(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import jaxvis as jv
+from jaxvis.methods.one_pass import one_pass
 
 CALLS = 2000
 STATM = Path("/proc/self/statm")
@@ -42,3 +43,22 @@ def test_two_thousand_calls_neither_recompile_nor_grow(rng, compilations):
     assert len(jax.live_arrays()) <= arrays
     # 2,000 calls that each kept one image, 12 kB, would be 24 MB.
     assert resident_megabytes() - before < 8
+
+
+def test_a_model_that_is_cut_anew_compiles_nothing_anew(narrow):
+    """And its weights are data: other ones are seen."""
+    x = np.ones((2, 64, 64, 3), np.float32)
+    first = jv.grad_cam(narrow.cut("block5_conv3"), x, 0)
+    compiled = one_pass._run._cache_size()
+    np.testing.assert_array_equal(jv.grad_cam(narrow.cut("block5_conv3"), x, 0), first)
+    other = jax.tree.map(lambda a: a * 2, narrow)
+    changed = jv.grad_cam(other.cut("block5_conv3"), x, 0)
+    assert one_pass._run._cache_size() == compiled
+    np.testing.assert_allclose(changed, jv.grad_cam(other, x, 0), rtol=1e-4, atol=1e-6)
+    assert not np.allclose(changed, first)
+
+
+@pytest.mark.parametrize("explain", [jv.explain, jv.saliency, jv.grad_cam, jv.explain_batches])
+def test_no_images(narrow, explain):
+    with pytest.raises(jv.InputError, match=r"no image|holds \[0\] images"):
+        explain(narrow, np.ones((0, 64, 64, 3), np.float32), 0)
