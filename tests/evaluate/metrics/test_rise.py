@@ -191,8 +191,9 @@ def test_mistakes(x, maps):
         drop_and_increase(model, x, 4, maps)
     with pytest.raises(ValueError, match=r"classes have shape \(2,\); wanted one index"):
         deletion(model, x, [0, 1], maps)
-    with pytest.raises(ValueError, match="share is 1"):
-        deleted(model, x, 0, maps, share=1)
+    for share in (1, 0, -0.5):
+        with pytest.raises(ValueError, match=f"share is {share}; wanted"):
+            deleted(model, x, 0, maps, share=share)
     with pytest.raises(ValueError, match="shares are"):
         road(model, x, 0, maps, shares=(0.5, 1.0))
     with pytest.raises(ValueError, match="all pixels of an image are removed"):

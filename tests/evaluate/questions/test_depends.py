@@ -1,7 +1,7 @@
 """The third question: likeness to the maps of a network that has forgotten what it learned."""
 
 import numpy as np
-from conftest import SIX
+from conftest import SIX, by_windows
 from scipy import stats
 
 import jaxvis as jv
@@ -39,6 +39,33 @@ def test_likeness_is_scipys_of_the_maps_of_a_randomised_network(narrow, subjects
                     other.draws[name][metric.name], one.draws[name][metric.name], atol=1e-5
                 )
     assert not set(BASELINES) & set(asked[0].values)  # they do not ask the network
+
+
+def test_signs_are_kept_where_they_are_compared_and_pictures_where_they_are_seen(narrow, subjects):
+    """Ranks of signed values by SciPy, and SSIM window by window of the maps that are shown."""
+    subjects = subjects.first(2)
+    asked, course = does_it_depend(narrow, subjects, seed=3, draws=1)
+    assert [list(one.draws) for one in asked] == [list(SIX)] * 2
+    x, model = jv.preprocess(subjects.images), randomized(narrow, ["predictions"], seed=3)
+    both = (narrow, model)
+    signed, other_signed = (jv.explain(m, x, subjects.classes, signed=True) for m in both)
+    plain, other = (jv.explain(m, x, subjects.classes) for m in both)
+    for kind, title in (("saliency", "saliency"), ("grad_cam", "Grad-CAM")):
+        likeness = course.cascading["predictions"][f"{title} vanilla"]
+        pairs = [getattr(m, kind)["vanilla"] for m in (signed, other_signed, plain, other)]
+        a, b, shown, other_shown = (np.asarray(one, np.float64) for one in pairs)
+        unsigned = [rank(*pair) for pair in zip(np.abs(a), np.abs(b), strict=True)]
+        wanted = [rank(*pair) for pair in zip(a, b, strict=True)]
+        assert np.abs(np.subtract(unsigned, wanted)).max() > 0.01
+        np.testing.assert_allclose(likeness.signed, wanted, atol=1e-4)
+        large = (np.asarray(jv.upsample(one, (64, 64))) for one in (shown, other_shown))
+        seen = [by_windows(*pair) for pair in zip(*large, strict=True)]
+        assert max(seen) < 0.99  # a picture beside itself has 1
+        np.testing.assert_allclose(likeness.ssim, seen, atol=1e-4)
+
+
+def rank(a, b):
+    return stats.spearmanr(a.ravel(), b.ravel()).statistic
 
 
 def test_draws_are_of_all_layers_and_of_the_last_with_seeds_of_their_own(narrow, subjects):
