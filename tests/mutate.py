@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("gradients", "methods", "any_model", "evaluate")
@@ -46,7 +46,7 @@ TESTS = {
     "evaluate/questions": "evaluate/tables evaluate/conclusion evaluate/one_by_one",
 }
 
-SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+SWAPS: dict[Any, Any] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
@@ -64,20 +64,26 @@ NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
 
 
 class Mutation(NamedTuple):
-    """One change: bytes of a file, and what takes their place."""
+    """One change of a file, whose texts are as it was and as it is with it."""
 
     file: str
     line: int
     column: int
     what: str
-    start: int
-    end: int
+    old: str
     new: str
 
-    def text(self) -> str:
-        """Return the file as changed."""
-        old = (ROOT / self.file).read_bytes()
-        return (old[: self.start] + self.new.encode() + old[self.end :]).decode()
+    def label(self) -> str:
+        """Return what is printed, and known again from a log."""
+        return f"{self.file}:{self.line}:{self.column}: {self.what}"
+
+    def tests(self) -> list[str]:
+        """Return the test files that belong to the file: its own, then those of its folder."""
+        inside = Path(self.file).relative_to("jaxvis")
+        own = Path("tests") / inside.parent / f"test_{inside.stem}.py"
+        named = TESTS.get(inside.with_suffix("").as_posix(), TESTS[inside.parent.as_posix()])
+        places = [own, *(_test(name) for name in named.split())]
+        return list(dict.fromkeys(p.as_posix() for p in places if (ROOT / p).exists()))
 
 
 def mutations(file: str) -> list[Mutation]:
@@ -90,16 +96,16 @@ def mutations(file: str) -> list[Mutation]:
     for node, new, what in _changes(ast.parse(source)):
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[node.end_lineno - 1] + node.end_col_offset
-        one = Mutation(file, node.lineno, node.col_offset, what, start, end, new)
+        text = (source[:start] + new.encode() + source[end:]).decode()
         try:
-            compile(one.text(), file, "exec")
+            compile(text, file, "exec")
         except SyntaxError:
             continue
-        found.append(one)
+        found.append(Mutation(file, node.lineno, node.col_offset, what, source.decode(), text))
     return found
 
 
-def _code(node: ast.AST) -> Iterator[ast.AST]:
+def _code(node: Any) -> Iterator[Any]:
     """Walk what runs: no annotations, no texts, no arguments of what is raised, no looks."""
     yield node
     if isinstance(node, ast.JoinedStr | ast.Raise):
@@ -116,7 +122,7 @@ def _code(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _code(child)
 
 
-def _changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:
+def _changes(tree: ast.AST) -> Iterator[tuple[Any, str, str]]:
     """Yield nodes with what is to stand in their place, and a word for it."""
     negative = {id(n.operand) for n in _code(tree) if isinstance(n, ast.UnaryOp)}
     for node in _code(tree):
@@ -137,16 +143,17 @@ def _changes(tree: ast.AST) -> Iterator[tuple[ast.AST, str, str]]:
             yield node, "pass", f"without: {_short(ast.unparse(node))}"
 
 
-def _others(node: ast.AST) -> Iterator[ast.AST]:
+def _others(node: Any) -> Iterator[ast.AST]:
     """Yield nodes like this one but for one thing."""
+    new: Any
     if isinstance(node, ast.Compare):
         for place, op in enumerate(node.ops):
             new = copy.deepcopy(node)
-            new.ops[place] = SWAPS[type(op)]()  # type: ignore[call-overload]
+            new.ops[place] = SWAPS[type(op)]()
             yield new
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in SWAPS:
         new = copy.deepcopy(node)
-        new.op = SWAPS[type(node.op)]()  # type: ignore[assignment]
+        new.op = SWAPS[type(node.op)]()
         yield new
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         if isinstance(node.operand, ast.Constant):
@@ -186,17 +193,9 @@ def _short(text: str) -> str:
     return text if len(text) < 80 else text[:77] + "..."
 
 
-def tests_of(file: str) -> list[str]:
-    """Return the test files that belong to a file: its own, then those of its folder."""
-    inside = Path(file).relative_to("jaxvis")
-    own = Path("tests") / inside.parent / f"test_{inside.stem}.py"
-    named = TESTS.get(inside.with_suffix("").as_posix(), TESTS[inside.parent.as_posix()])
-    others = [f"tests/{folder}/test_{name}.py" for folder, name in map(_split, named.split())]
-    return list(dict.fromkeys([own.as_posix()] * (ROOT / own).exists() + others))
-
-
-def _split(name: str) -> list[str]:
-    return name.rsplit("/", 1)
+def _test(name: str) -> Path:
+    folder, _, last = name.rpartition("/")
+    return Path("tests", folder, f"test_{last}.py")
 
 
 def failed(tests: list[str], place: Path) -> str:
@@ -217,13 +216,13 @@ def failed(tests: list[str], place: Path) -> str:
 def outcome(mutation: Mutation, place: Path) -> str:
     """Run the tests of a mutation in the copy, which is as it was afterwards."""
     changed = place / mutation.file
-    changed.write_text(mutation.text(), encoding="utf-8")
+    changed.write_text(mutation.new, encoding="utf-8")
     try:
-        found = failed(tests_of(mutation.file), place)
+        found = failed(mutation.tests(), place)
     except subprocess.TimeoutExpired:
         return "timeout"
     finally:
-        shutil.copyfile(ROOT / mutation.file, changed)
+        changed.write_text(mutation.old, encoding="utf-8")
     return f"killed by {found}" if found else "survived"
 
 
@@ -255,7 +254,7 @@ def chosen(count: int, seed: int, only: str | None) -> list[Mutation]:
 
 def main() -> None:
     """Run the mutations, and print one line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", metavar="FILE", help="such as jaxvis/gradients/relu.py")
@@ -265,12 +264,17 @@ def main() -> None:
     if asked.log is not None and asked.log.exists():
         rows = [json.loads(line) for line in asked.log.read_text().splitlines()]
         known = {row["mutation"]: row["outcome"] for row in rows}
+    every = [(one, one.label()) for one in chosen(asked.count, asked.seed, asked.only)]
     counted: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "copy"
         shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(".git", "__pycache__"))
-        for one in chosen(asked.count, asked.seed, asked.only):
-            label, started = f"{one.file}:{one.line}:{one.column}: {one.what}", time.perf_counter()
+        used = {test: None for one, label in every if label not in known for test in one.tests()}
+        for test in used:  # a test that fails of the code as it is would kill all
+            if found := failed([test], place):
+                sys.exit(f"{found} fails without any mutation")
+        for one, label in every:
+            started = time.perf_counter()
             result = known.get(label) or outcome(one, place)
             seconds = round(time.perf_counter() - started, 1)
             if asked.log is not None and label not in known:
