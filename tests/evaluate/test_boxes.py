@@ -116,6 +116,10 @@ def test_a_box_is_never_lost(picture):
     boxes = {"a.png": [Box(151, 52, 152, 53)], "b.png": [Box(399, 399, 400, 400)]}
     masks = box_masks(boxes, [picture(name, 400, 400) for name in boxes], (4, 4))
     assert np.argwhere(masks).tolist() == [[0, 0, 1], [1, 3, 3]]
+    for size in ((8, 4), (4, 8)):
+        masks = box_masks(boxes, [picture(name, 400, 400) for name in boxes], size)
+        corner = [1, size[0] - 1, size[1] - 1]
+        assert np.argwhere(masks).tolist() == [[0, size[0] // 8, 3 * size[1] // 8], corner]
 
 
 def test_the_image_as_it_is_shown(picture):

@@ -86,6 +86,21 @@ def test_draws_are_of_all_layers_and_of_the_last_with_seeds_of_their_own(narrow,
         )
 
 
+def test_unless_told_otherwise_both_ways_begin_with_the_networks_of_seed_0(narrow, subjects):
+    subjects = subjects.first(1)
+    options = {"draws": 1, "methods": ["saliency"], "rules": ["vanilla"]}
+    asked, _ = does_it_depend(narrow, subjects, **options)
+    quick = does_it_depend_quickly(narrow, subjects, **options)
+    x = jv.preprocess(subjects.images)
+    plain = np.asarray(jv.saliency(narrow, x, subjects.classes))[0]
+    for questions in (asked, quick):
+        for question, layers in zip(questions, (CASCADE, ["predictions"]), strict=True):
+            other = jv.saliency(randomized(narrow, layers, seed=0), x, subjects.classes)
+            wanted = rank(plain, np.asarray(other)[0])
+            found = question.values["saliency vanilla"]["rank corr."]
+            np.testing.assert_allclose(found, [wanted], atol=1e-4)
+
+
 def overlap_by_hand(a, b):
     count = round(0.01 * a.size)
     one, other = ({*np.argsort(-v.ravel(), kind="stable")[:count]} for v in (a, b))
