@@ -77,13 +77,13 @@ class Mutation(NamedTuple):
         """Return what is printed, and known again from a log."""
         return f"{self.file}:{self.line}:{self.column}: {self.what}"
 
-    def tests(self) -> list[str]:
+    def tests(self, place: Path) -> list[str]:
         """Return the test files that belong to the file: its own, then those of its folder."""
         inside = Path(self.file).relative_to("jaxvis")
         own = Path("tests") / inside.parent / f"test_{inside.stem}.py"
         named = TESTS.get(inside.with_suffix("").as_posix(), TESTS[inside.parent.as_posix()])
         places = [own, *(_test(name) for name in named.split())]
-        return list(dict.fromkeys(p.as_posix() for p in places if (ROOT / p).exists()))
+        return list(dict.fromkeys(p.as_posix() for p in places if (place / p).exists()))
 
 
 def mutations(file: str) -> list[Mutation]:
@@ -218,7 +218,7 @@ def outcome(mutation: Mutation, place: Path) -> str:
     changed = place / mutation.file
     changed.write_text(mutation.new, encoding="utf-8")
     try:
-        found = failed(mutation.tests(), place)
+        found = failed(mutation.tests(place), place)
     except subprocess.TimeoutExpired:
         return "timeout"
     finally:
@@ -269,7 +269,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "copy"
         shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(".git", "__pycache__"))
-        used = {test: None for one, label in every if label not in known for test in one.tests()}
+        used = {
+            test: None for one, label in every if label not in known for test in one.tests(place)
+        }
         for test in used:  # a test that fails of the code as it is would kill all
             if found := failed([test], place):
                 sys.exit(f"{found} fails without any mutation")
