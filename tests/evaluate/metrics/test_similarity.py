@@ -92,6 +92,14 @@ def test_ssim(rng):
     np.testing.assert_allclose(ssim(a, b), wanted, atol=1e-5)
 
 
+def test_ssim_of_the_largest_floats(rng):
+    a, b = pairs(rng, 2, (13, 18))
+    large = a / np.ptp(a) * np.float32(3e38)
+    wanted = [by_windows(x, y) for x, y in zip(large, b, strict=True)]
+    assert max(wanted) < 0.9
+    np.testing.assert_allclose(ssim(large, b), wanted, atol=1e-5)
+
+
 def test_ssim_of_nan_is_nan(rng):
     a, b = pairs(rng, 3)
     a[1, 2, 2] = b[2, 5, 5] = np.nan
