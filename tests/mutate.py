@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("gradients", "methods", "any_model", "evaluate")
 SECONDS = 120  # for the tests of one mutation; without any they take less than half of that
 
-# The tests of a file, or of a folder, beside tests/.../test_<its name>.py: the quickest first.
+# The tests of a file, or of a folder, behind tests/.../test_<its name>.py, if that is not among
+# them: the quickest first.
 TESTS = {
     "gradients": "gradients/relu gradients/groups gradients/cut gradients/called",
     "gradients/compile_cache": "",
@@ -35,6 +36,7 @@ TESTS = {
     "methods/catalogue methods/one_pass methods/several",
     "any_model": "any_model/cut_at any_model/expose any_model/adapters",
     "evaluate": "evaluate/tables evaluate/conclusion evaluate/all_maps evaluate/any_network",
+    "evaluate/verdict": "evaluate/conclusion evaluate/tables evaluate/verdict",
     "evaluate/metrics": "evaluate/metrics/peers",
     "evaluate/metrics/average_drop": "evaluate/metrics/rise evaluate/metrics/peers",
     "evaluate/metrics/bootstrap": "evaluate/metrics/sign_flip evaluate/tables",
@@ -82,7 +84,8 @@ class Mutation(NamedTuple):
         inside = Path(self.file).relative_to("jaxvis")
         own = Path("tests") / inside.parent / f"test_{inside.stem}.py"
         named = TESTS.get(inside.with_suffix("").as_posix(), TESTS[inside.parent.as_posix()])
-        places = [own, *(_test(name) for name in named.split())]
+        others = [_test(name) for name in named.split()]
+        places = others if own in others else [own, *others]
         return list(dict.fromkeys(p.as_posix() for p in places if (place / p).exists()))
 
 
