@@ -45,7 +45,8 @@ TESTS = {
     "evaluate/metrics/draws": "evaluate/metrics/baselines evaluate/metrics/fidelity "
     "evaluate/one_by_one",
     "evaluate/metrics/removal": "evaluate/metrics/rise evaluate/metrics/peers",
-    "evaluate/questions": "evaluate/tables evaluate/conclusion evaluate/one_by_one",
+    "evaluate/questions": "evaluate/questions/question evaluate/tables evaluate/conclusion "
+    "evaluate/one_by_one",
 }
 
 SWAPS: dict[Any, Any] = {
