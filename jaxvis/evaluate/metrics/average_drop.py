@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32
 
@@ -54,7 +55,9 @@ def _drop(
     check_inputs(x)
     low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (jnp.min, jnp.max))
     span = high - low
-    scaled = jnp.where(span > 0, (maps - low) / jnp.where(span > 0, span, jnp.ones_like(span)), 0.0)
+    # Not divided by the span, as XLA would multiply by a reciprocal that is 0 above 2^126.
+    scale = lax.rsqrt(jnp.where(span > 0, span, jnp.ones_like(span)))
+    scaled = jnp.where(span > 0, (maps - low) * scale * scale, 0.0)
     dimmed = x * scaled[..., None].astype(x.dtype)
     logits = model(jnp.concatenate([x, dimmed]))
     check_logits(logits, 2 * x.shape[0])

@@ -113,7 +113,10 @@ def _pointing(maps: Array, masks: Array, tolerance: Array) -> Array:
 @jax.jit
 def _energy(maps: Array, masks: Array) -> Array:
     top = jnp.max(maps, axis=(1, 2), keepdims=True)
-    shares = maps / jnp.where(top > 0, top, jnp.ones_like(top))  # so that no sum overflows
+    # At most about 1, so that no sum overflows. Not divided by the top: XLA would multiply by
+    # 1 / top, which above 2^126 is a subnormal float, and so 0.
+    scale = lax.rsqrt(jnp.where(top > 0, top, jnp.ones_like(top)))
+    shares = maps * scale * scale
     inside, everything = (jnp.sum(a, axis=(1, 2)) for a in (jnp.where(masks, shares, 0), shares))
     return inside / jnp.where(everything > 0, everything, jnp.ones_like(everything))
 

@@ -164,7 +164,9 @@ def _ssim(a: RawMaps, b: RawMaps) -> Float[Array, " n"]:
 def _scaled(maps: RawMaps) -> RawMaps:
     low = jnp.min(maps, axis=(1, 2), keepdims=True)
     extent = jnp.max(maps, axis=(1, 2), keepdims=True) - low
-    return (maps - low) / jnp.where(extent > 0, extent, jnp.ones_like(extent))
+    # Not divided by the extent, as XLA would multiply by a reciprocal that is 0 above 2^126.
+    scale = jax.lax.rsqrt(jnp.where(extent > 0, extent, jnp.ones_like(extent)))
+    return (maps - low) * scale * scale
 
 
 def _window_means(maps: RawMaps) -> RawMaps:

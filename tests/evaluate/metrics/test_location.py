@@ -59,6 +59,15 @@ def cases(rng):
     return maps, masks
 
 
+def test_the_energy_of_the_largest_floats_with_a_zero_among_them():
+    """Their sum is no float32, their shares are."""
+    a = np.full((1, 10, 10), 3e38, np.float32)
+    a[0, 0, 0] = 0
+    masks = np.zeros((1, 10, 10), bool)
+    masks[0, :5] = True
+    np.testing.assert_allclose(energy_inside(a, masks), [49 / 99], rtol=1e-6)
+
+
 @pytest.mark.parametrize("tolerance", [0, 1, 3, 4.5, 15])
 def test_pointing_game(cases, tolerance):
     maps, masks = cases

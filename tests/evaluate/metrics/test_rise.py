@@ -111,6 +111,20 @@ def test_drop_and_increase(x, maps):
     assert not found.increase.all()
 
 
+def test_what_changes_nothing_is_no_increase(x, maps):
+    """An image of nothing but the mean colour, which dimming leaves as it is."""
+    found = drop_and_increase(model, np.zeros_like(x), CHOSEN, maps)
+    assert not found.increase.any()
+    assert not found.drop.any()
+
+
+def test_drop_of_the_largest_floats_is_that_of_the_same_map_in_small(x, maps):
+    large = np.abs(maps) / np.abs(maps).max(axis=(1, 2), keepdims=True) * np.float32(3e38)
+    found, wanted = (drop_and_increase(model, x, CHOSEN, a) for a in (large, np.abs(maps)))
+    np.testing.assert_allclose(found.drop, wanted.drop, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(found.increase, wanted.increase)
+
+
 def imputed(image, removed):
     """The linear system written out pixel by pixel, and solved directly."""
     height, width, channels = image.shape
@@ -191,8 +205,9 @@ def test_mistakes(x, maps):
         drop_and_increase(model, x, 4, maps)
     with pytest.raises(ValueError, match=r"classes have shape \(2,\); wanted one index"):
         deletion(model, x, [0, 1], maps)
-    with pytest.raises(ValueError, match="share is 1"):
-        deleted(model, x, 0, maps, share=1)
+    for share in (1, 0, -0.5):
+        with pytest.raises(ValueError, match=f"share is {share}; wanted"):
+            deleted(model, x, 0, maps, share=share)
     with pytest.raises(ValueError, match="shares are"):
         road(model, x, 0, maps, shares=(0.5, 1.0))
     with pytest.raises(ValueError, match="all pixels of an image are removed"):

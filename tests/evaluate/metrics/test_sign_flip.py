@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxvis.evaluate.metrics.sign_flip import STEPS, fewest_images, holm, sign_flip
+from jaxvis.evaluate.metrics.sign_flip import (
+    STEPS,
+    fewest_images,
+    holm,
+    images_needed,
+    sign_flip,
+)
 
 
 def by_brute_force(differences):
@@ -96,3 +102,14 @@ def test_no_fewer_images_could_be_significant(tests, level):
     n = fewest_images(tests, level)
     assert holm([sign_flip(np.ones(n)), *[1.0] * (tests - 1)], level)[0]
     assert not any(holm([sign_flip(np.ones(n - 1))] * tests, level)[:1]) or tests == 1
+
+
+@pytest.mark.parametrize("effect", [1, 0.5, 0.25])
+@pytest.mark.parametrize("tests", [1, 10, 114])
+def test_images_needed_are_those_of_students_test(tests, effect):
+    """Its power by SciPy's noncentral t, for ever more images, until it finds 4 of 5."""
+    for n in range(3, 1000):
+        line = scipy.stats.t.isf(0.01 / tests / 2, n - 1)
+        if scipy.stats.nct.sf(line, n - 1, effect * np.sqrt(n)) >= 0.8:
+            break
+    assert abs(images_needed(tests, 0.01, effect) - n) <= 1

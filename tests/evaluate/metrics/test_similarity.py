@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
+from conftest import by_windows
 
 from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
 
@@ -16,23 +17,6 @@ def by_scipy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         warnings.simplefilter("ignore", scipy.stats.ConstantInputWarning)
         pairs = zip(a, b, strict=True)
         return np.array([scipy.stats.spearmanr(x.ravel(), y.ravel()).statistic for x, y in pairs])
-
-
-def by_windows(a: np.ndarray, b: np.ndarray) -> float:
-    """SSIM of two maps as Wang et al. write it, one window after another."""
-    a, b = (
-        (x - x.min()) / (x.max() - x.min()) if np.ptp(x) else 0 * x
-        for x in (a.astype(np.float64), b.astype(np.float64))
-    )
-    height, width = a.shape
-    values = []
-    for top in range(height - 6):
-        for left in range(width - 6):
-            x, y = (m[top : top + 7, left : left + 7].ravel() for m in (a, b))
-            c = np.cov(x, y)
-            brightness = (2 * x.mean() * y.mean() + 1e-4) / (x.mean() ** 2 + y.mean() ** 2 + 1e-4)
-            values.append(brightness * (2 * c[0, 1] + 9e-4) / (c[0, 0] + c[1, 1] + 9e-4))
-    return float(np.mean(values))
 
 
 def pairs(rng: np.random.Generator, n: int = 4, size: tuple[int, int] = (30, 41)) -> tuple:
@@ -90,9 +74,9 @@ def test_spearman_at_full_size(rng):
 
 
 def test_spearman_of_constant_maps_and_nan_is_nan(rng):
-    a, b = pairs(rng, 4)
-    a[1], b[2, 3, 3], b[3] = 7, np.nan, 0
-    np.testing.assert_array_equal(np.isnan(spearman(a, b)), [False, True, True, True])
+    a, b = pairs(rng, 5)
+    a[1], b[2, 3, 3], b[3], a[4, 5, 5] = 7, np.nan, 0, np.nan
+    np.testing.assert_array_equal(np.isnan(spearman(a, b)), [False, True, True, True, True])
 
 
 def test_ssim(rng):
@@ -106,6 +90,14 @@ def test_ssim(rng):
     assert wanted[0] > 0.2 > 0 > wanted[2]
     np.testing.assert_allclose(wanted[3::2], 1, atol=1e-5)
     np.testing.assert_allclose(ssim(a, b), wanted, atol=1e-5)
+
+
+def test_ssim_of_the_largest_floats(rng):
+    a, b = pairs(rng, 2, (13, 18))
+    large = a / np.ptp(a) * np.float32(3e38)
+    wanted = [by_windows(x, y) for x, y in zip(large, b, strict=True)]
+    assert max(wanted) < 0.9
+    np.testing.assert_allclose(ssim(large, b), wanted, atol=1e-5)
 
 
 def test_ssim_of_nan_is_nan(rng):
@@ -141,6 +133,9 @@ def test_bad_shapes(function, rng):
 
 
 def test_ssim_wants_a_window(rng):
+    """One is enough."""
+    a, b = pairs(rng, 1, (7, 7))
+    np.testing.assert_allclose(ssim(a, b), [by_windows(a[0], b[0])], atol=1e-5)
     a, b = pairs(rng, 2, (6, 20))
     with pytest.raises(ValueError, match=r"shape \(2, 6, 20\); wanted at least 7 x 7"):
         ssim(a, b)

@@ -1,7 +1,7 @@
 """The third question: likeness to the maps of a network that has forgotten what it learned."""
 
 import numpy as np
-from conftest import SIX
+from conftest import SIX, by_windows
 from scipy import stats
 
 import jaxvis as jv
@@ -41,6 +41,33 @@ def test_likeness_is_scipys_of_the_maps_of_a_randomised_network(narrow, subjects
     assert not set(BASELINES) & set(asked[0].values)  # they do not ask the network
 
 
+def test_signs_are_kept_where_they_are_compared_and_pictures_where_they_are_seen(narrow, subjects):
+    """Ranks of signed values by SciPy, and SSIM window by window of the maps that are shown."""
+    subjects = subjects.first(2)
+    asked, course = does_it_depend(narrow, subjects, seed=3, draws=1)
+    assert [list(one.draws) for one in asked] == [list(SIX)] * 2
+    x, model = jv.preprocess(subjects.images), randomized(narrow, ["predictions"], seed=3)
+    both = (narrow, model)
+    signed, other_signed = (jv.explain(m, x, subjects.classes, signed=True) for m in both)
+    plain, other = (jv.explain(m, x, subjects.classes) for m in both)
+    for kind, title in (("saliency", "saliency"), ("grad_cam", "Grad-CAM")):
+        likeness = course.cascading["predictions"][f"{title} vanilla"]
+        pairs = [getattr(m, kind)["vanilla"] for m in (signed, other_signed, plain, other)]
+        a, b, shown, other_shown = (np.asarray(one, np.float64) for one in pairs)
+        unsigned = [rank(*pair) for pair in zip(np.abs(a), np.abs(b), strict=True)]
+        wanted = [rank(*pair) for pair in zip(a, b, strict=True)]
+        assert np.abs(np.subtract(unsigned, wanted)).max() > 0.01
+        np.testing.assert_allclose(likeness.signed, wanted, atol=1e-4)
+        large = (np.asarray(jv.upsample(one, (64, 64))) for one in (shown, other_shown))
+        seen = [by_windows(*pair) for pair in zip(*large, strict=True)]
+        assert max(seen) < 0.99  # a picture beside itself has 1
+        np.testing.assert_allclose(likeness.ssim, seen, atol=1e-4)
+
+
+def rank(a, b):
+    return stats.spearmanr(a.ravel(), b.ravel()).statistic
+
+
 def test_draws_are_of_all_layers_and_of_the_last_with_seeds_of_their_own(narrow, subjects):
     """Each by itself: the right layers, three seeds, and values that are means over the draws."""
     network, last = does_it_depend_quickly(narrow, subjects, seed=5, draws=3)
@@ -57,6 +84,21 @@ def test_draws_are_of_all_layers_and_of_the_last_with_seeds_of_their_own(narrow,
         np.testing.assert_allclose(
             question.values["saliency vanilla"]["top 1 %"], np.mean(wanted, axis=0), atol=1e-6
         )
+
+
+def test_unless_told_otherwise_both_ways_begin_with_the_networks_of_seed_0(narrow, subjects):
+    subjects = subjects.first(1)
+    options = {"draws": 1, "methods": ["saliency"], "rules": ["vanilla"]}
+    asked, _ = does_it_depend(narrow, subjects, **options)
+    quick = does_it_depend_quickly(narrow, subjects, **options)
+    x = jv.preprocess(subjects.images)
+    plain = np.asarray(jv.saliency(narrow, x, subjects.classes))[0]
+    for questions in (asked, quick):
+        for question, layers in zip(questions, (CASCADE, ["predictions"]), strict=True):
+            other = jv.saliency(randomized(narrow, layers, seed=0), x, subjects.classes)
+            wanted = rank(plain, np.asarray(other)[0])
+            found = question.values["saliency vanilla"]["rank corr."]
+            np.testing.assert_allclose(found, [wanted], atol=1e-4)
 
 
 def overlap_by_hand(a, b):
