@@ -2,48 +2,56 @@
 
 A model may be a pytree of arrays (Flax NNX, Equinox), a plain function, or a pair of functions.
 The arrays in the arguments are traced, so that new weights or images do not recompile; all that is
-no array (functions, names, None) is part of the key under which the compiled code is kept.
+no array (functions, names, None) is part of the key under which the compiled code is `kept`.
 """
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
 import numpy as np
 
 from jaxvis.errors import InputTypeError, NotSupportedError
+from jaxvis.gradients.kept import Kept, merged, weak
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Compiled(Generic[P, R]):
-    """A function that `compile_arrays` wrapped: call it, or `compile` it ahead of time."""
+    """A function wrapped for models: call it, or `compile` it ahead of time.
+
+    Compiled code holds what a plain function captured, such as all weights of a network. One
+    `jax.jit` with a static argument would keep both until 4,096 others have come; here a function's
+    code goes with it: see `kept`.
+    """
 
     def __init__(self, function: Callable[P, R]) -> None:
         wraps(function)(self)
-
-        @partial(jax.jit, static_argnums=0)
-        def run(key: tuple, arrays: list) -> R:
-            structure, others = key
-            leaves = [
-                array if other is None else other
-                for array, other in zip(arrays, others, strict=True)
-            ]
-            args, kwargs = jax.tree.unflatten(structure, leaves)
-            return function(*args, **kwargs)
-
-        self._run = run
+        self._function = function
+        self._programs: Kept[Callable[[list], R]] = Kept()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, compiling it when its arguments are of a new kind."""
-        return self._run(*_partition(args, kwargs))
+        key, arrays = _partition(args, kwargs)
+        return self._programs.get(key, key[1], lambda: _jit(self._function, key))(arrays)
 
     def compile(self, *args: P.args, **kwargs: P.kwargs) -> "Executable[P, R]":
         """Compile for arguments of this kind without running."""
         key, arrays = _partition(args, kwargs)
-        return Executable(key, self._run.lower(key, arrays).compile())
+        return Executable(key, _jit(self._function, key).lower(arrays).compile())
+
+
+def _jit(function: Callable[..., R], key: tuple) -> Any:
+    structure, others = key
+
+    @jax.jit
+    def run(arrays: list) -> R:
+        args, kwargs = jax.tree.unflatten(structure, merged(arrays, others))
+        return function(*args, **kwargs)
+
+    return run
 
 
 class Executable(Generic[P, R]):
@@ -72,7 +80,7 @@ def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
     """Split arguments into a hashable key and the arrays; None stands for what is in the other."""
     leaves, structure = jax.tree.flatten((args, kwargs))
     arrays: list[Any] = [leaf if _is_array(leaf) else None for leaf in leaves]
-    others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
+    others = tuple(None if _is_array(leaf) else weak(leaf) for leaf in leaves)
     return (structure, others), arrays
 
 
