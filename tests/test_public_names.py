@@ -42,7 +42,7 @@ SIGNATURES = {
     "figure_images": "(images, titles=?, *, title=?)",
     "figure_saliency": "(images, maps, titles, *, title, colormap=?)",
     "find_images": "(source)",
-    "grad_cam": "(model, x, classes=?, *, layer=?, rule=?, score=?, grid=?)",
+    "grad_cam": "(model, x, classes=?, *, layer=?, rule=?, score=?, grid=?, channel_axis=?)",
     "guided_relu": "(x)",
     "heat_map": "(maps, *, colormap=?)",
     "input_gradient": "(model, x, classes=?, *, rule=?, score=?)",
@@ -54,7 +54,7 @@ SIGNATURES = {
     "preprocess": "(images)",
     "rectified_relu": "(x)",
     "relu": "(x, rule)",
-    "saliency": "(model, x, classes=?, *, rule=?, score=?)",
+    "saliency": "(model, x, classes=?, *, rule=?, score=?, channel_axis=?)",
     "save_vgg16": "(model, path, *, dtype=?, facts=?)",
     "scene": "(seed, name)",
     "top_k": "(logits, k=?, *, labels=?)",
@@ -65,7 +65,7 @@ SIGNATURES = {
 }
 
 # What `**options` stands for, in `jv` and in `jv.evaluate`.
-OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid"]
+OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid", "channel_axis"]
 FIELDS = {
     jv.Network: ["model", "size", "preprocess", "labels", "layer", "name"],
     jv.Method: [

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 import jaxvis as jv
-from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS, SIZE, held_out, scene, two_objects
+from jaxvis.demo.scenes import CLASSES, SIZE, held_out, held_out_pairs, scene, two_objects
 from jaxvis.evaluate import centre_maps, pointing_game
 
 BATCH = 20
@@ -49,12 +49,11 @@ def pointing(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
 def following(model: jv.VGG16, count: int) -> dict[str, np.ndarray]:
     """For every map, whether it points at the object asked for and at the other, (2 * count, 2)."""
     table: dict[str, list] = {}
-    for seeds in _batches(iter(HELD_OUT_SEEDS[:count])):
-        names = [_pair(seed) for seed in seeds]
-        scenes = [two_objects(seed, *pair) for seed, pair in zip(seeds, names, strict=True)]
+    for pairs in _batches(held_out_pairs(count)):
+        scenes = [two_objects(seed, *names) for seed, *names in pairs]
         images = np.stack([drawn.image for drawn in scenes])
         for asked in (0, 1):
-            wanted = np.array([model.class_index(pair[asked]) for pair in names])
+            wanted = np.array([model.class_index(names[asked]) for _, *names in pairs])
             for title, values in _maps(model, images, wanted).items():
                 hits = [
                     np.asarray(

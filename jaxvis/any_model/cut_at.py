@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxvis.any_model import jaxprs
+from jaxvis.any_model.channels import CONVOLUTION, axis_of_channels, convolves_channels_first
 from jaxvis.any_model.jaxprs import Function
 from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
@@ -149,12 +150,25 @@ def _halves(f: Function, cut: Cut, args: tuple, kwargs: dict, relu: Any) -> _Hal
         axis = jaxprs.channel_axis(jaxpr.eqns[position]) if axis is None else axis
         position = _follow(jaxpr, plan, position)
     (variable,) = jaxpr.eqns[position].outvars
+    if axis is None:
+        axis = _axis_of_named(jaxpr, variable, cut.where)
     return _Halves(
         jaxpr, consts, traced.values, traced.out_tree,
         plan if relu is not jax.nn.relu else (None,) * len(plan),
-        position + 1, variable, _carried(jaxpr, position + 1, variable),
-        -1 if axis is None else axis,
+        position + 1, variable, _carried(jaxpr, position + 1, variable), axis,
     )  # fmt: skip
+
+
+def _axis_of_named(jaxpr: Any, variable: Any, where: str | int) -> int:
+    """Return the axis of a named value's channels; the last, unless there is reason to doubt it."""
+    axis = axis_of_channels(jaxpr, variable)
+    if axis is None and convolves_channels_first(jaxpr):
+        raise InputError(
+            f"the function convolves with channels first, and {where!r}, of shape "
+            f"{variable.aval.shape}, comes from no convolution that would say where it has them; "
+            "wanted channel_axis=1, or -1 for the last: jv.cut_at(f, where, channel_axis=1)"
+        )
+    return -1 if axis is None else axis
 
 
 def _carried(jaxpr: Any, end: int, variable: Any) -> tuple:
@@ -200,7 +214,6 @@ def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
     return visit.path
 
 
-CONVOLUTION = "conv_general_dilated"
 FOLLOWED = {
     "add", "sub", "mul", "div", "convert_element_type", "reshape", "squeeze", "copy",
     "relu", "relu6", "_where", "clip", *NO_RELUS,
@@ -222,8 +235,9 @@ def _follow(jaxpr: Any, plan: tuple, position: int) -> int:
         (position,) = users
         eqn = jaxpr.eqns[position]
         others = {v for v in jaxprs.variables(eqn.invars) if v.aval.dtype != bool} - {variable}
-        own = isinstance(plan[position], Replace) or not others & images
-        if not own or jaxprs.name_of(eqn) not in FOLLOWED or len(eqn.outvars) != 1:
+        is_relu = isinstance(plan[position], Replace)
+        follows = is_relu or (jaxprs.name_of(eqn) in FOLLOWED and not others & images)
+        if not follows or len(eqn.outvars) != 1:
             return best
         (variable,) = eqn.outvars
         if variable.aval.shape == wanted:

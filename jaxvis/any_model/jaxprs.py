@@ -5,6 +5,7 @@ themselves: `jit`, `scan`, `cond`. Their parameters differ between releases of J
 uses `jax.extend`, and only it and `reenter` know the names of parameters.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +20,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 Function = Callable[..., Any]
 
-JAX_FOLDER = str(Path(jax.__file__).parent)
+JAX_FOLDER = str(Path(jax.__file__).parent) + os.sep  # "jax_models" lies beside it, not in it
 
 
 class Traced(NamedTuple):

@@ -16,8 +16,9 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     add = shared.command(
         commands, "evaluate", run, help="measure which map tells the truth",
-        description="Measure maps: does each point at the object, does what it marks matter to the "
-        "network, does it depend on the network? Prints the table that decides; writes "
+        description="Measure maps: does each point at the object, and of two at the one asked "
+        "for, does what it marks matter to the network, does it depend on the network and on its "
+        "last layer? Prints the table that decides; writes "
         "evaluation.md, evaluation.json and a chart per question. Without --images it draws scenes "
         "whose objects are known, for the demo's network.",
     )  # fmt: skip
@@ -26,10 +27,10 @@ def add_to(commands: Any) -> None:
     shared.network(add, "default imagenet, and the demo without --images")
     shared.what_is_explained(add, "each image's prediction, and the object drawn in a scene")
     shared.how_it_is_computed(add)
-    shared.boxes(add, "without it the first question is left out")
+    shared.boxes(add, "without it nobody knows where the object is, and that is not asked")
     shared.output(add, "evaluation")
     add("--scenes", type=shared.count, default=500, metavar="N",
-        help="scenes to draw; default %(default)s")  # fmt: skip
+        help="scenes to draw, and a quarter of that with two objects; default %(default)s")  # fmt: skip
     add("--closely", type=shared.count, default=24, metavar="N",
         help="images for the questions that take hundreds of passes each; default "
         "%(default)s")  # fmt: skip

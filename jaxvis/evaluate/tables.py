@@ -79,11 +79,11 @@ def _decided(found: Verdict, question: Question, metric: str, name: str) -> str:
 
 
 def _legend(questions: Sequence[Question]) -> list[str]:
-    lines = ["+ clearly better than every control, - clearly worse than one, ? not settled."]
+    lines = ["`+` clearly better than every control, `-` clearly worse than one, `?` not settled."]
     if any(question.draws for question in questions):
         lines.append(
             "last, network: likeness of the map when the last layer, or all layers, are "
-            f"re-initialised; + clearly below {depends.LINE} (ours), - clearly above."
+            f"re-initialised; `+` clearly below {depends.LINE} (ours), `-` clearly above."
         )
     meanings = {m.name: m.meaning for q in questions for m in q.metrics if m.name in q.decide}
     sizes = ", ".join(f"{question.key} {question.images}" for question in questions)

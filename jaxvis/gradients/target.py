@@ -152,3 +152,34 @@ SMALLEST = 8  # pixels: what has fewer may as well be channels
 def channels_first(shape: tuple[int, ...]) -> bool:
     """Whether images of this shape are clearly (n, channels, height, width)."""
     return len(shape) == 4 and shape[1] in CHANNELS and min(shape[2:]) >= SMALLEST
+
+
+def channels_last(arrays: Any, channel_axis: int | None, images: Any) -> Any:
+    """Return arrays with their channels as last axis, which is where None takes them to be.
+
+    An array (n, features) has no channels, and stays as it is.
+
+    Raises:
+        ValueError: None, and `images` are clearly channels first; or an array without that axis.
+    """
+    if channel_axis is None:
+        for leaf in jax.tree.leaves(images):
+            if channels_first(leaf.shape):
+                raise InputError(
+                    f"x has shape {leaf.shape}, channels first; maps are made of what the channels "
+                    "hold in one place: wanted channel_axis=1 if the network has them first "
+                    "throughout, or -1 for the last axis, whatever it looks like"
+                )
+        return arrays
+
+    def moved(leaf: Array) -> Array:
+        if leaf.ndim < 3:
+            return leaf
+        if not -leaf.ndim < channel_axis < leaf.ndim:
+            raise InputError(
+                f"channel_axis is {channel_axis}, but there is shape {leaf.shape}; wanted 1 to "
+                f"{leaf.ndim - 1}, or -1, the last axis"
+            )
+        return jnp.moveaxis(leaf, channel_axis, -1)
+
+    return jax.tree.map(moved, arrays)

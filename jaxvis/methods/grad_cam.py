@@ -28,6 +28,7 @@ def grad_cam(
     rule: Rule | Relu = VANILLA,
     score: Score | None = None,
     grid: tuple[int, int] | None = None,
+    channel_axis: int | None = None,
 ) -> Float[Array, "n *k h w"]:
     """Return the class activation map relu(sum_c w_c A_c), w_c = mean over h, w of d score / d A_c.
 
@@ -43,12 +44,17 @@ def grad_cam(
         layer: name of the layer to cut behind.
         rule: `VANILLA`, `RECTIFIED`, `GUIDED`, or a ReLU function of your own.
         grid: (height, width) of a transformer's tokens (n, tokens, c); a class token is dropped.
+        channel_axis: of the activations: 1 for (n, c, h, w). Default the last; where the images
+            are clearly channels first, it has to be said.
 
     Raises:
         TypeError: the model cannot be cut.
         ValueError: the layer's activations are no maps; otherwise as `input_gradient`.
     """
-    return one_map(GRAD_CAM, model, x, classes, rule, layer=layer, score=score, grid=grid)
+    return one_map(
+        GRAD_CAM, model, x, classes, rule, layer=layer, score=score, grid=grid,
+        channel_axis=channel_axis,
+    )  # fmt: skip
 
 
 def class_activation_map(

@@ -10,7 +10,7 @@ class Pass(NamedTuple):
     """What one forward and one backward pass leave, for one class of every image.
 
     Attributes:
-        x: the network's input, as it came: an array, or a pytree of arrays.
+        x: the network's input, an array or a pytree of arrays, channels last for methods `at` it.
         input_gradient: d score / d x, in the form of x.
         activation: A, of the layer, channels last: (n, *space, channels), after its ReLU.
         activation_gradient: d score / d A, of the same shape.

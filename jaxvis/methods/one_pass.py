@@ -21,6 +21,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.any_model.cut_at import AtCut
 from jaxvis.errors import InputError
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
@@ -30,6 +31,7 @@ from jaxvis.gradients.relu import Relu, Rule, relu_under
 from jaxvis.gradients.target import (
     as_inputs,
     as_targets,
+    channels_last,
     check_inputs,
     check_logits,
     check_targets,
@@ -126,8 +128,9 @@ def one_pass(
     if rules is not None and apart:
         # vmap joins the axes of rules and images, and would gather those from their devices. XLA
         # computes one forward pass for all.
-        for rule in zip(*rules, strict=True):
-            logits, maps = under(relu_under(Rule(*rule)))
+        for number in range(rules.gate_input.shape[0]):  # type: ignore[union-attr]
+            one = jax.tree.map(lambda gates, number=number: gates[number], rules)
+            logits, maps = under(relu_under(one))
             by_data.append(maps)
     elif rules is not None:
         # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
@@ -149,8 +152,9 @@ def _differentiated(
     wants_layer = any(method.at == "layer" for method in asked.methods)
     if not wants_layer and not is_pair(model):
         logits, pull_to_input = jax.vjp(handed(model, relu), x)
-        return logits, lambda g: _maps(asked, Pass(x, pull_to_input(g)[0], None, None), [])
+        return logits, lambda g: _maps(asked, _at_input(asked, x, pull_to_input(g)[0]), [])
     halves: list[tuple[Layer, Any, Callable]] = []
+    axis = asked.channel_axis
     for layer in asked.layers:
         body, head = cut(model, layer)
         if wants_input and not halves:
@@ -159,6 +163,7 @@ def _differentiated(
             at_cut = handed(body, relu)(x)
         logits, pull_to_cut = jax.vjp(handed(head, relu), at_cut)
         halves.append((layer, activation_of(at_cut), pull_to_cut))
+        axis = -1 if isinstance(at_cut, AtCut) else axis  # which has found them, and moved them
 
     def explain_with(cotangent: Array) -> list:
         gradients = [pull_to_cut(cotangent)[0] for _, _, pull_to_cut in halves]
@@ -167,10 +172,18 @@ def _differentiated(
         for (layer, activation, _), gradient in zip(halves, gradients, strict=True):
             if wants_layer:
                 pair = activation, activation_of(gradient)
+                pair = channels_last(pair, axis, x)
                 by_layer.append(Pass(x, None, *(as_maps(a, layer, asked.grid) for a in pair)))
-        return _maps(asked, Pass(x, at_input, None, None), by_layer)
+        return _maps(asked, _at_input(asked, x, at_input), by_layer)
 
     return logits, explain_with
+
+
+def _at_input(asked: Asked, x: Any, gradient: Any) -> Pass:
+    """What is there at the input, channels last for methods that make maps of it."""
+    if any(method.at == "input" for method in asked.methods):
+        x, gradient = channels_last((x, gradient), asked.channel_axis, x)
+    return Pass(x, gradient, None, None)
 
 
 def _maps(asked: Asked, at_input: Pass, by_layer: list[Pass]) -> list:

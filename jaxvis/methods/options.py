@@ -25,6 +25,10 @@ class Options(TypedDict, total=False):
         score: instead of classes, a function from logits (n, classes) to scores (n,).
         signed: keep the signs that a method takes away at its end, as |.| or max(., 0).
         grid: (height, width) of the layer's tokens, for a transformer: see `gradients.cut.as_maps`.
+        channel_axis: where the channels are, in images and in what a model's own `cut` returns: 1
+            for a network of channels first, (n, channels, height, width). Default None, the last
+            axis, and an error for images that are clearly channels first. What `cut_at` cuts has
+            its channels last already.
     """
 
     layer: Layer | Sequence[Layer]
@@ -33,6 +37,7 @@ class Options(TypedDict, total=False):
     score: Score | None
     signed: bool
     grid: tuple[int, int] | None
+    channel_axis: int | None
 
 
 class Asked(NamedTuple):
@@ -44,6 +49,7 @@ class Asked(NamedTuple):
     score: Score | None
     signed: bool
     grid: tuple[int, int] | None
+    channel_axis: int | None
 
 
 def asked_for(
@@ -55,6 +61,7 @@ def asked_for(
     score: Score | None = None,
     signed: bool = False,
     grid: tuple[int, int] | None = None,
+    channel_axis: int | None = None,
 ) -> tuple[Asked, Rules]:
     """Return `Options` checked, defaults filled in, methods looked up in `known`, and the rules.
 
@@ -76,7 +83,14 @@ def asked_for(
     )
     if len({method.name for method in found}) < len(found):
         raise InputError(f"methods has a name twice: {', '.join(m.name for m in found)}")
-    return Asked(layers, by_layer, found, score, bool(signed), _grid(grid)), _rules(rules)
+    if not isinstance(channel_axis, int | None) or isinstance(channel_axis, bool):
+        raise InputTypeError(f"channel_axis is {channel_axis!r}; wanted 1, or -1, the last axis")
+    if channel_axis == 0:
+        raise InputError("channel_axis is 0, the axis of the images; wanted 1, or -1, the last")
+    return (
+        Asked(layers, by_layer, found, score, bool(signed), _grid(grid), channel_axis),
+        _rules(rules),
+    )
 
 
 def _grid(grid: Any) -> tuple[int, int] | None:

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxvis.errors import InputError
 from jaxvis.gradients.relu import VANILLA, Relu, Rule
-from jaxvis.gradients.target import Model, Score, channels_first
+from jaxvis.gradients.target import Model, Score
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.types import AnyArray
@@ -52,7 +51,7 @@ def input_gradient(
             scores of a wrong shape, or a model that never calls its ReLU under another rule than
             `VANILLA`.
     """
-    return one_map(GRADIENT, model, x, classes, rule, score=score)
+    return one_map(GRADIENT, model, x, classes, rule, score=score, channel_axis=-1)
 
 
 def saliency(
@@ -62,28 +61,20 @@ def saliency(
     *,
     rule: Rule | Relu = VANILLA,
     score: Score | None = None,
+    channel_axis: int | None = None,
 ) -> Float[Array, "n *k height width"]:
     """Return the saliency map max over channels of |d score / d x|, raw: at least 0, not scaled.
 
-    Arguments and errors are those of `input_gradient`; ValueError also for images that are clearly
-    channels first, (n, 3, height, width). An input (n, features), which has no
-    channels, gives |d score / d x|. Simonyan et al. (2013), section 3.1.
+    Arguments and errors are those of `input_gradient`; `channel_axis` is 1 for images (n, channels,
+    height, width). Without it the channels are the last axis, and images that are clearly channels
+    first, (n, 3, height, width), are a ValueError. An input (n, features), which has no channels,
+    gives |d score / d x|. Simonyan et al. (2013), section 3.1.
     """
-    return one_map(SALIENCY, model, x, classes, rule, score=score)
+    return one_map(SALIENCY, model, x, classes, rule, score=score, channel_axis=channel_axis)
 
 
 def largest_over_channels(gradient: Float[Array, "n ... channels"]) -> Float[Array, "n ..."]:
-    """Return the value of the largest |gradient| over the channels, with its sign.
-
-    Raises:
-        ValueError: images that are clearly channels first, whose last axis is their width.
-    """
-    if channels_first(gradient.shape):
-        raise InputError(
-            f"x has shape {gradient.shape}, channels first; a saliency map is the largest value "
-            "over the last axis: wanted (n, height, width, channels) and a model that moves them, "
-            "such as jv.expose_relu(lambda x: model(jnp.moveaxis(x, -1, 1))), or input_gradient"
-        )
+    """Return the value of the largest |gradient| over the channels, with its sign."""
     if gradient.ndim < 3:  # (n, features): nothing to take a maximum over
         return gradient
     high, low = jnp.max(gradient, axis=-1), jnp.min(gradient, axis=-1)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -458,13 +459,13 @@ def test_saliency_compiles_once_for_one_model_and_shares_nothing_between_two():
     one, two = (closure(kernel) for kernel in kernels)
     g = expose_relu(one)
     first = jv.input_gradient(g, x, 0, rule=jv.GUIDED)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     for rule in RULES.values():
         jv.input_gradient(g, x, 1, rule=rule)
         jv.input_gradient(expose_relu(one), x, 1, rule=rule)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
     other = jv.input_gradient(expose_relu(two), x, 0, rule=jv.GUIDED)
-    assert one_pass._run._cache_size() == compiled + 1
+    assert one_pass.traces == compiled + 1
     for found, kernel in ((first, kernels[0]), (other, kernels[1])):
         wanted = jax.grad(lambda x: jv.guided_relu(x @ kernel)[:, 0].sum())(x)  # noqa: B023
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
@@ -480,10 +481,10 @@ def test_saliency_compiles_once_for_one_model_and_shares_nothing_between_two():
 def test_weights_of_a_pytree_are_traced_and_not_frozen(name):
     f, _, x = ALL[name]()
     first = jv.input_gradient(expose_relu(f), x, 0, rule=jv.GUIDED)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     doubled = jax.tree.map(lambda leaf: 2 * leaf if hasattr(leaf, "shape") else leaf, f)
     second = jv.input_gradient(expose_relu(doubled), x, 0, rule=jv.GUIDED)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
     assert not np.allclose(first, second)
 
 
@@ -593,3 +594,23 @@ assert len(jax.devices()) == 2 and np.abs(wanted).max() > 0
 def test_inside_and_around_shard_map():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | flags, timeout=120)
+
+
+def test_relus_of_a_package_whose_name_begins_like_jax(tmp_path, monkeypatch):
+    """`jax_models` is no part of JAX: its functions are looked into, and its ReLUs found."""
+    folder = Path(jax.__file__).parent
+    source = (
+        "import jax, jax.numpy as jnp\n"
+        "@jax.jit\n"
+        "def net(x):\n"
+        "    return jnp.maximum(x, 0) + jnp.where(x > 1, x, 0)\n"
+    )
+    found = {}
+    # Such a file may lie right beside JAX, where its path begins with JAX's own.
+    for name in ("my_models", "jax_models"):
+        code = compile(source, str(folder.parent / name / "net.py"), "exec")
+        module = {"__name__": name}
+        exec(code, module)
+        found[name] = jv.count_relus(module["net"], jnp.ones((2, 3))).by_form
+    assert found["jax_models"] == found["my_models"]
+    assert found["my_models"]["maximum"] == 1

@@ -55,7 +55,7 @@ def test_one_table_decides():
     assert rows[3] == "| random | 0.50 | 0.50 |  |  |  |"
     assert rows[5].startswith("| edge detector |")
     legend = "\n".join(rows[6:])
-    assert "+ clearly better than every control, - clearly worse than one, ? not settled." in legend
+    assert "`+` clearly better than every control, `-` clearly worse than one" in legend
     assert "below 0.8 (ours)" in legend
     assert "Images: is 30, last 30." in legend
     text = tables.deciding_text(questions, verdict(questions)).splitlines()

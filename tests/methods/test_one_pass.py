@@ -132,9 +132,9 @@ def test_other_layers_rules_and_pairs(narrow, pixels):
 
 def test_one_compilation_for_all_rules_and_classes(narrow, pixels):
     jv.explain(narrow, pixels, 3)
-    before = one_pass._run._cache_size()
+    before = one_pass.traces
     jv.explain(narrow, pixels, 5, rules={"a": jv.GUIDED, "b": jv.GUIDED, "c": jv.Rule(True, False)})
-    assert one_pass._run._cache_size() == before
+    assert one_pass.traces == before
 
 
 def test_compiled_ahead_of_time(narrow, pixels, classes):

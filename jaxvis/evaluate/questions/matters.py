@@ -1,4 +1,4 @@
-"""The second question: does what a map marks matter to the network?"""
+"""Does what a map marks matter to the network?"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack

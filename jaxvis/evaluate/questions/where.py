@@ -1,4 +1,4 @@
-"""The first question: does a map point at the object?"""
+"""Does a map point at the object?"""
 
 from collections.abc import Mapping
 
