@@ -6,7 +6,6 @@ scan, so that this does not depend on how a release of JAX represents it.
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +14,7 @@ import jax.numpy as jnp
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.relu_sites import Enter, Replace
 from jaxvis.errors import InputError
+from jaxvis.gradients.kept import Kept, merged, strong, weak
 from jaxvis.gradients.relu import Relu
 
 Function = Callable[..., Any]
@@ -27,7 +27,7 @@ OPTIONS = (
 
 
 class _Key(NamedTuple):
-    """All that is no array: what is compiled for one equation is kept under it."""
+    """All that is no array: what is compiled for one equation is kept under it, weakly."""
 
     primitive: str
     jaxprs: tuple
@@ -53,18 +53,26 @@ def enter(eqn: Any, run: Function, plans: tuple, extra: Any, values: Sequence[An
         (body,) = jaxprs.bodies(eqn)
         return run(body, plans[0], extra, values)
     leaves, tree = jax.tree.flatten(extra)
+    # A jaxpr holds the arrays that its function captured, and a ReLU may too.
+    held = tuple(map(weak, jaxprs.inside(eqn) or ()))
+    others = tuple(None if jaxprs.is_array(leaf) else weak(leaf) for leaf in leaves)
     key = _Key(
         primitive=eqn.primitive.name,
-        jaxprs=jaxprs.inside(eqn) or (),
+        jaxprs=held,
         options=tuple((name, eqn.params[name]) for name in OPTIONS if name in eqn.params),
         counts=jaxprs.scan_counts(eqn) if eqn.primitive.name == "scan" else (),
         run=run,
         plans=plans,
         extra_tree=tree,
-        extra_others=tuple(None if jaxprs.is_array(leaf) else leaf for leaf in leaves),
+        extra_others=others,
     )
     arrays = [leaf if jaxprs.is_array(leaf) else None for leaf in leaves]
-    return _jitted(jaxprs.name_of(eqn), *_jit_options(eqn.params))(key, arrays, *values)
+    options = jaxprs.name_of(eqn), *_jit_options(eqn.params)
+    again = _kept.get((key, options), held + others, lambda: _jitted(key, *options))
+    return again(arrays, *values)
+
+
+_kept: Kept[Function] = Kept()
 
 
 def _jit_options(params: dict) -> tuple:
@@ -77,18 +85,18 @@ def _jit_options(params: dict) -> tuple:
     return donated, *(s if any(s) else None for s in shardings)
 
 
-@lru_cache
-def _jitted(name: str, donated: tuple, shardings: tuple | None, results: tuple | None) -> Function:
-    def call(key: _Key, arrays: list, *values: Any) -> list:
-        others = zip(arrays, key.extra_others, strict=True)
-        leaves = [array if other is None else other for array, other in others]
-        extra = jax.tree.unflatten(key.extra_tree, leaves)
+def _jitted(
+    key: _Key, name: str, donated: tuple, shardings: tuple | None, results: tuple | None
+) -> Function:
+    def call(arrays: list, *values: Any) -> list:
+        extra = jax.tree.unflatten(key.extra_tree, merged(arrays, key.extra_others))
 
         def function(jaxpr: Any, plan: Any) -> Function:
             body = jaxprs.Body(*jaxprs.open_jaxpr(jaxpr), ())
             return lambda *values: key.run(body, plan, extra, values)
 
-        functions = [function(*pair) for pair in zip(key.jaxprs, key.plans, strict=True)]
+        held = map(strong, key.jaxprs)
+        functions = [function(*pair) for pair in zip(held, key.plans, strict=True)]
         return list(AGAIN[key.primitive](functions, dict(key.options), key.counts, values))
 
     call.__name__ = name
@@ -97,8 +105,7 @@ def _jitted(name: str, donated: tuple, shardings: tuple | None, results: tuple |
         options["in_shardings"] = (None, *shardings)
     if results is not None:
         options["out_shardings"] = list(results)
-    donate = tuple(2 + i for i in donated)
-    return jax.jit(call, static_argnums=0, donate_argnums=donate, **options)
+    return jax.jit(call, donate_argnums=tuple(1 + i for i in donated), **options)
 
 
 def _jit(functions: list, options: dict, counts: tuple, values: tuple) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from jaxvis.evaluate.maps import named
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.questions.depends import Course
 from jaxvis.evaluate.questions.question import Metric, Question
+from jaxvis.pictures.style import plain_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,21 +21,20 @@ MOST_PANELS = 5  # in a line
 TITLE, LABEL = 12, 9  # points
 
 
+@plain_style()
 def chart(question: Question) -> "Figure":
     """Return a panel for every metric: the mean of every map, and its 95 % interval as a line.
 
     Controls are grey; a dashed line marks the best of them, or what the metric is compared with.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from jaxvis.pictures.plain_figure import PlainFigure
 
     names, metrics = list(question.values), question.metrics
     lines = math.ceil(len(metrics) / MOST_PANELS)
     columns = math.ceil(len(metrics) / lines)
-    figure = Figure(
+    figure = PlainFigure(
         (1.5 + 2.3 * columns, (0.26 * len(names) + 0.8) * lines + 0.4), layout="constrained"
     )
-    FigureCanvasAgg(figure)
     figure.suptitle(f"{question.title} ({question.images} images)", fontsize=TITLE)
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
     for axis, metric in zip(axes.flat, metrics, strict=False):
@@ -71,19 +71,18 @@ def _mark(question: Question, metric: Metric, controls: list[float]) -> float | 
     return max(known) if metric.better == "high" else min(known)
 
 
+@plain_style()
 def course_chart(course: Course) -> "Figure":
     """Return likeness to the first map, layer by layer: a row for all layers from the last on
     downwards re-initialised, and one for each layer alone."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from jaxvis.pictures.plain_figure import PlainFigure
 
     rows = (
         ("from the last layer downwards", course.cascading),
         ("one layer alone", course.independent),
     )
     kinds = (("rank", "rank correlation"), ("strongest", "strongest 1 %"), ("ssim", "SSIM"))
-    figure = Figure((11.5, 6.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = PlainFigure((11.5, 6.4), layout="constrained")
     figure.suptitle("How like itself a map stays when layers are re-initialised", fontsize=TITLE)
     axes = figure.subplots(2, 3, sharex="row", sharey=True)
     for line, (title, stages) in zip(axes, rows, strict=True):

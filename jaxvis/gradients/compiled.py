@@ -2,12 +2,13 @@
 
 A model may be a pytree of arrays (Flax NNX, Equinox), a plain function, or a pair of functions.
 The arrays in the arguments are traced, so that new weights or images do not recompile; all that is
-no array (functions, names, None) is part of the key under which the compiled code is kept, and so
+no array (functions, names, None) is part of the key under which the compiled code is `kept`, and so
 are the arrays that functions hold (`captured`), which are constants in it.
 """
 
+import threading
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
@@ -15,37 +16,62 @@ import numpy as np
 
 from jaxvis.errors import InputTypeError, NotSupportedError
 from jaxvis.gradients.captured import Captured
+from jaxvis.gradients.kept import Kept, merged, weak
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+# Of one function whose arrays change behind it: each keeps all its arrays, as a network's weights.
+MOST_VERSIONS = 2
+
+
 class Compiled(Generic[P, R]):
-    """A function that `compile_arrays` wrapped: call it, or `compile` it ahead of time."""
+    """A function wrapped for models: call it, or `compile` it ahead of time.
+
+    Compiled code holds what a plain function captured, such as all weights of a network. One
+    `jax.jit` with a static argument would keep both until 4,096 others have come; here a function's
+    code goes with it: see `kept`.
+    """
 
     def __init__(self, function: Callable[P, R]) -> None:
         wraps(function)(self)
+        self.traces = 0  # how often it was traced, and so compiled
 
-        @partial(jax.jit, static_argnums=0)
-        def run(key: tuple, arrays: list) -> R:
-            structure, others, _ = key
-            leaves = [
-                array if other is None else other
-                for array, other in zip(arrays, others, strict=True)
-            ]
-            args, kwargs = jax.tree.unflatten(structure, leaves)
+        def counted(*args: Any, **kwargs: Any) -> R:
+            self.traces += 1
             return function(*args, **kwargs)
 
-        self._run = run
+        self._function = counted
+        self._programs: Kept[list[tuple[Captured, Callable[[list], R]]]] = Kept()
+        self._lock = threading.RLock()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, compiling it when its arguments are of a new kind."""
-        return self._run(*_partition(args, kwargs))
+        key, captured, arrays = _partition(args, kwargs)
+        with self._lock:
+            versions = self._programs.get(key, key[1], list)
+            program = next((one for held, one in versions if held == captured), None)
+            if program is None:
+                program = _jit(self._function, key)
+                versions[:] = [(captured, program), *versions[: MOST_VERSIONS - 1]]
+        return program(arrays)
 
     def compile(self, *args: P.args, **kwargs: P.kwargs) -> "Executable[P, R]":
         """Compile for arguments of this kind without running."""
-        key, arrays = _partition(args, kwargs)
-        return Executable(key, self._run.lower(key, arrays).compile())
+        key, captured, arrays = _partition(args, kwargs)
+        return Executable((key, captured), _jit(self._function, key).lower(arrays).compile())
+
+
+def _jit(function: Callable[..., R], key: tuple) -> Any:
+    structure, others = key
+
+    @jax.jit
+    def run(arrays: list) -> R:
+        args, kwargs = jax.tree.unflatten(structure, merged(arrays, others))
+        return function(*args, **kwargs)
+
+    return run
 
 
 class Executable(Generic[P, R]):
@@ -56,8 +82,8 @@ class Executable(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it; raise TypeError for arguments of another kind or shape."""
-        key, arrays = _partition(args, kwargs)
-        if key != self._key:
+        *key, arrays = _partition(args, kwargs)
+        if tuple(key) != self._key:
             raise InputTypeError("the arguments are not of the kind that this was compiled for")
         return self._executable(arrays)
 
@@ -70,12 +96,12 @@ class Executable(Generic[P, R]):
         return plan.temp_size_in_bytes
 
 
-def _partition(args: tuple, kwargs: dict) -> tuple[tuple, list]:
-    """Split arguments into a hashable key and the arrays; None stands for what is in the other."""
+def _partition(args: tuple, kwargs: dict) -> tuple[tuple, Captured, list]:
+    """Split arguments into a hashable key, arrays behind it, and arrays; None is in the other."""
     leaves, structure = jax.tree.flatten((args, kwargs))
     arrays: list[Any] = [leaf if _is_array(leaf) else None for leaf in leaves]
-    others = tuple(None if _is_array(leaf) else leaf for leaf in leaves)
-    return (structure, others, Captured((args, kwargs))), arrays
+    others = tuple(None if _is_array(leaf) else weak(leaf) for leaf in leaves)
+    return (structure, others), Captured((args, kwargs)), arrays
 
 
 def _is_array(leaf: object) -> bool:

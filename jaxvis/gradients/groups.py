@@ -23,9 +23,21 @@ def on_cpu(x: Float[Array, "n ..."]) -> bool:
     return all(device.platform == "cpu" for device in x.devices())
 
 
+def on_several(x: Float[Array, "n ..."]) -> bool:
+    """Return whether x lies on several devices; under `jax.jit`, whether it may."""
+    if isinstance(x, jax.core.Tracer):
+        return jax.device_count() > 1
+    return len(x.devices()) > 1
+
+
 def group_size(x: Float[Array, "n ..."]) -> int:
-    """Return how many of the images x should go through the convolutions together."""
-    return max(IMAGES, math.ceil(len(x) / MOST_GROUPS)) if on_cpu(x) else len(x)
+    """Return how many of the images x should go through the convolutions together.
+
+    Images on several devices all do: a group of two would first be gathered from there.
+    """
+    if on_several(x) or not on_cpu(x):
+        return len(x)
+    return max(IMAGES, math.ceil(len(x) / MOST_GROUPS))
 
 
 def vjp_in_groups(

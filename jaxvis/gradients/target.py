@@ -60,6 +60,9 @@ def logit_cotangents(
         targets = jnp.argmax(logits, axis=1)
     check_target_shape(targets, n)
     rows = targets if targets.ndim == 2 else jnp.broadcast_to(targets, (n,))[:, None]
+    # Inside jax.shard_map a cotangent has to vary between devices as the logits do, and a class
+    # that is given does not; an index of theirs, times 0, does.
+    rows = rows + 0 * jnp.argmax(logits, axis=1)[:, None].astype(rows.dtype)
     return jax.nn.one_hot(rows.T, classes, dtype=logits.dtype)
 
 

@@ -26,7 +26,7 @@ from jaxvis.errors import InputError
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
-from jaxvis.gradients.groups import group_size, vjp_in_groups
+from jaxvis.gradients.groups import group_size, on_several, vjp_in_groups
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 from jaxvis.gradients.target import (
     as_inputs,
@@ -77,7 +77,8 @@ def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Ru
     independent = getattr(model, "images_are_independent", False)
     if independent and isinstance(x, jax.Array) and x.ndim and len(asked.layers) == 1:
         group = group_size(x)
-    return Ready((model, x, targets, stacked, functions, asked, group), rules, targets)
+    apart = any(map(on_several, jax.tree.leaves(x)))
+    return Ready((model, x, targets, stacked, functions, asked, group, apart), rules, targets)
 
 
 def run(
@@ -106,7 +107,7 @@ def run(
 @Compiled
 def one_pass(
     model: Any, x: Any, targets: Int[Array, "..."] | None, rules: Rule | None,
-    functions: tuple[Relu, ...], asked: Asked, group: int | None,
+    functions: tuple[Relu, ...], asked: Asked, group: int | None, apart: bool,
 ) -> tuple[Float[Array, "n classes"], list, list, Called]:  # fmt: skip
     """Return logits, maps for every rule that is data, for every function, and `Called`."""
     n = check_inputs(x)
@@ -116,12 +117,22 @@ def one_pass(
         logits, explain_with = _differentiated(model, x, NotedRelu(relu, calls), asked, group)
         check_logits(logits, n)
         cotangents = logit_cotangents(logits, targets, asked.score)
+        if several(targets) and apart:
+            maps = jax.lax.map(explain_with, cotangents)
+            return logits, jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1), maps)
         if several(targets):  # an axis for the classes, behind that of the images
             return logits, jax.vmap(explain_with, out_axes=1)(cotangents)
         return logits, explain_with(cotangents[0])
 
     by_data: list = []
-    if rules is not None:
+    if rules is not None and apart:
+        # vmap joins the axes of rules and images, and would gather those from their devices. XLA
+        # computes one forward pass for all.
+        for number in range(rules.gate_input.shape[0]):  # type: ignore[union-attr]
+            one = jax.tree.map(lambda gates, number=number: gates[number], rules)
+            logits, maps = under(relu_under(one))
+            by_data.append(maps)
+    elif rules is not None:
         # Only the cotangents depend on the rule, so vmap leaves the forward pass at batch n.
         logits, stacked = jax.vmap(lambda rule: under(relu_under(rule)), out_axes=(None, 0))(rules)
         count = rules.gate_input.shape[0]  # type: ignore[union-attr]

@@ -2,6 +2,7 @@
 
 Each function takes uint8 RGB images and raw maps and returns a `matplotlib.figure.Figure`. There is
 no pyplot: a figure needs no display, may be drawn in a thread, and goes with its last reference.
+The style that the user has set does not reach it.
 """
 
 import math
@@ -15,6 +16,7 @@ from jaxtyping import Float, UInt8
 from jaxvis.errors import InputError
 from jaxvis.pictures import render
 from jaxvis.pictures.checks import check_images, maps_for
+from jaxvis.pictures.style import plain_style
 from jaxvis.text import visible
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class _Row(NamedTuple):
     extend: str = "neither"
 
 
+@plain_style()
 def figure_images(images: Images, titles: Titles = None, *, title: str | None = None) -> "Figure":
     """Return the figure of the images, five at most in a line, each under its title.
 
@@ -55,6 +58,7 @@ def figure_images(images: Images, titles: Titles = None, *, title: str | None = 
     return _lines([_Row(images, [""] * len(images))], titles, title)
 
 
+@plain_style()
 def figure_saliency(
     images: Images, maps: RawMaps, titles: Titles, *, title: str | None, colormap: str = "jet"
 ) -> "Figure":
@@ -69,6 +73,7 @@ def figure_saliency(
     return _lines([_Row(images, [""] * len(images)), row], titles, title)
 
 
+@plain_style()
 def figure_grad_cam(
     images: Images,
     cams: RawMaps,
@@ -102,6 +107,7 @@ class MapRow(NamedTuple):
     laid_over: bool
 
 
+@plain_style()
 def figure_comparison(
     images: Images,
     titles: Titles,
@@ -189,9 +195,9 @@ def _grid(
     rows: list[_Row], columns: int, cell: float, titles: Titles, title: str | None
 ) -> tuple["Figure", np.ndarray]:
     """Return a figure of the rows, in as many lines of `columns` pictures as it takes, and axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from jaxvis.pictures.plain_figure import PlainFigure
 
     count, height, width = rows[0].pictures.shape[:3]
     headings = [_wrap(text, cell, HEADING, 3) for text in titles or [""] * count]
@@ -204,8 +210,7 @@ def _grid(
     pad = GAP / 2
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0, hspace=0, compress=True)
     size = (wide, tall + _text_height(name, TITLE))
-    figure = Figure(size, render.DPI, facecolor="white", layout=layout)
-    FigureCanvasAgg(figure)
+    figure = PlainFigure(size, render.DPI, layout=layout)
     if name:
         figure.suptitle(name, fontsize=TITLE, parse_math=False)
     axes = figure.subplots(lines * len(rows), columns, squeeze=False)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Float64, UInt8
 
 from jaxvis.errors import InputError
 from jaxvis.pictures.checks import check_images, finite_maps
+from jaxvis.pictures.style import plain_style
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -94,6 +95,7 @@ def overlay(
     return blend(images, heat_map(values, colormap=colormap), alpha)
 
 
+@plain_style()
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Write the figure as PNG at 150 dpi and return its path; equal figures give equal bytes.
 

@@ -90,12 +90,12 @@ def test_a_keras_model(relaxed, form):
 def test_new_weights_of_a_keras_model_are_seen_and_do_not_recompile(relaxed):
     model = small_keras()
     jv.saliency(model, X, 1, rule=jv.GUIDED)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     model.set_weights([2 * weight for weight in weights_of(model)])
     found = jv.saliency(model, X, 1, rule=jv.GUIDED)
     wanted = np.abs(keras_gradient(model, jv.guided_relu)).max(axis=-1)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
 
 
 def test_two_keras_models_are_told_apart(relaxed):
@@ -179,11 +179,11 @@ def test_a_bound_linen_module():
         np.testing.assert_allclose(found, linen_wanted(variables, rule), rtol=1e-4, atol=1e-6)
     vanilla, guided = (linen_wanted(variables, rule) for rule in ("vanilla", "guided"))
     assert np.abs(vanilla - guided).max() > 0.05
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     doubled = jax.tree.map(lambda a: 2 * a, variables)
     found = jv.saliency(LinenNet().bind(doubled), X, 1, rule=jv.GUIDED)
     np.testing.assert_allclose(found, linen_wanted(doubled, "guided"), rtol=1e-4, atol=1e-5)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
 
 
 def test_an_unbound_linen_module_is_told_what_to_do():
@@ -213,10 +213,10 @@ def test_modules_that_are_pytrees(name):
         if name == "nnx_module":  # Equinox has its channels first
             found = jv.saliency(model, x, 1, rule=rule)
             np.testing.assert_allclose(found, np.abs(wanted).max(-1), rtol=1e-4, atol=1e-6)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     doubled = jax.tree.map(lambda a: 2 * a if eqx.is_inexact_array(a) else a, model)
     other = jv.input_gradient(doubled, x, 1, rule=jv.GUIDED)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
     assert not np.allclose(other, gradient(x, jv.GUIDED), rtol=1e-2)
     np.testing.assert_allclose(
         jv.input_gradient(model, x, 1, rule=jv.GUIDED), gradient(x, jv.GUIDED), rtol=1e-4, atol=1e-6

@@ -459,13 +459,13 @@ def test_saliency_compiles_once_for_one_model_and_shares_nothing_between_two():
     one, two = (closure(kernel) for kernel in kernels)
     g = expose_relu(one)
     first = jv.input_gradient(g, x, 0, rule=jv.GUIDED)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     for rule in RULES.values():
         jv.input_gradient(g, x, 1, rule=rule)
         jv.input_gradient(expose_relu(one), x, 1, rule=rule)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
     other = jv.input_gradient(expose_relu(two), x, 0, rule=jv.GUIDED)
-    assert one_pass._run._cache_size() == compiled + 1
+    assert one_pass.traces == compiled + 1
     for found, kernel in ((first, kernels[0]), (other, kernels[1])):
         wanted = jax.grad(lambda x: jv.guided_relu(x @ kernel)[:, 0].sum())(x)  # noqa: B023
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
@@ -481,10 +481,10 @@ def test_saliency_compiles_once_for_one_model_and_shares_nothing_between_two():
 def test_weights_of_a_pytree_are_traced_and_not_frozen(name):
     f, _, x = ALL[name]()
     first = jv.input_gradient(expose_relu(f), x, 0, rule=jv.GUIDED)
-    compiled = one_pass._run._cache_size()
+    compiled = one_pass.traces
     doubled = jax.tree.map(lambda leaf: 2 * leaf if hasattr(leaf, "shape") else leaf, f)
     second = jv.input_gradient(expose_relu(doubled), x, 0, rule=jv.GUIDED)
-    assert one_pass._run._cache_size() == compiled
+    assert one_pass.traces == compiled
     assert not np.allclose(first, second)
 
 

@@ -140,9 +140,9 @@ def test_a_map_is_that_of_the_weights_as_they_are(build, rng):
     wanted = np.broadcast_to(KERNEL[:, 1] / 16, x.shape)
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         np.testing.assert_allclose(jv.input_gradient(model, x, 1), wanted, rtol=1e-5)
-        compiled = one_pass._run._cache_size()
+        compiled = one_pass.traces
         np.testing.assert_allclose(jv.input_gradient(model, x, 1), wanted, rtol=1e-5)
-        assert one_pass._run._cache_size() == compiled  # nothing changed, nothing is compiled
+        assert one_pass.traces == compiled  # nothing changed, nothing is compiled
         double()
         np.testing.assert_allclose(jv.input_gradient(model, x, 1), 2 * wanted, rtol=1e-5)
         np.testing.assert_allclose(

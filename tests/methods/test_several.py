@@ -86,7 +86,7 @@ def passes(narrow, pixels, classes, **options):
     *arguments, _ = ready(
         narrow, pixels, classes, *asked_for(METHODS, methods=LAB, **options)
     ).arguments
-    return arguments, lambda: one_pass(*arguments, None)
+    return arguments, lambda: one_pass(*arguments, None, False)
 
 
 def test_one_forward_pass_for_several_classes(narrow, pixels):
