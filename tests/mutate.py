@@ -44,6 +44,7 @@ TESTS = {
     "evaluate/metrics/rise",
     "evaluate/metrics/draws": "evaluate/metrics/baselines evaluate/metrics/fidelity "
     "evaluate/one_by_one",
+    "evaluate/metrics/road": "evaluate/metrics/rise evaluate/metrics/peers",
     "evaluate/metrics/removal": "evaluate/metrics/rise evaluate/metrics/peers",
     "evaluate/questions": "evaluate/questions/question evaluate/tables evaluate/conclusion "
     "evaluate/one_by_one",
