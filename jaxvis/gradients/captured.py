@@ -6,6 +6,7 @@ code, weights that changed behind it would go unseen, and its map would be that 
 
 import functools
 import types
+import weakref
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ import jax
 import numpy as np
 
 from jaxvis.errors import InputError
+from jaxvis.gradients.kept import weak
 
 MOST = 100_000  # things looked at; a model that holds more of them is no small closure
 # What these packages keep in global names is no weight of a network.
@@ -25,10 +27,15 @@ class Captured:
 
     JAX arrays do not change, so that it matters which they are; NumPy's do, so that their values
     are summed up.
+
+    Attributes:
+        referred: what the arguments refer to weakly, such as a Keras model whose variables are
+            handed over, as weak references; it is not looked into.
     """
 
     def __init__(self, arguments: Any) -> None:
-        self._arrays = tuple(_arrays(arguments))
+        self.referred: list[Any] = []
+        self._arrays = tuple(_arrays(arguments, self.referred))
         self._sums = tuple(
             zlib.crc32(a.tobytes()) if isinstance(a, np.ndarray) else 0 for a in self._arrays
         )
@@ -44,7 +51,7 @@ class Captured:
         return hash((self._sums, *map(id, self._arrays)))
 
 
-def _arrays(arguments: Any) -> Iterator[Any]:
+def _arrays(arguments: Any, referred: list[Any]) -> Iterator[Any]:
     """Yield every array behind the functions and objects that are no pytrees, each once."""
     seen: set[int] = set()
     inside = list(_behind_the_leaves(arguments))
@@ -61,6 +68,8 @@ def _arrays(arguments: Any) -> Iterator[Any]:
         if isinstance(thing, jax.Array | np.ndarray):
             if not isinstance(thing, jax.core.Tracer) and thing.dtype != object:
                 yield thing
+        elif isinstance(thing, weakref.ref):
+            referred.append(weak(thing()))
         else:
             inside.extend(_held_by(thing))
 

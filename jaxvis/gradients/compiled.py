@@ -50,7 +50,8 @@ class Compiled(Generic[P, R]):
         """Run the function, compiling it when its arguments are of a new kind."""
         key, captured, arrays = _partition(args, kwargs)
         with self._lock:
-            versions = self._programs.get(key, key[1], list)
+            owners = (*key[1], *captured.referred)
+            versions = self._programs.get(key, owners, list)
             program = next((one for held, one in versions if held == captured), None)
             if program is None:
                 program = _jit(self._function, key)

@@ -66,7 +66,7 @@ class Kept(Generic[T]):
     """What was made for each key, until one of the key's weak references dies."""
 
     def __init__(self) -> None:
-        self._made: dict[Any, tuple[Any, T]] = {}
+        self._made: dict[Any, tuple[Any, T, tuple]] = {}
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -74,12 +74,12 @@ class Kept(Generic[T]):
         return len(self._made)
 
     def get(self, key: Any, references: Iterable[Any], make: Callable[[], T]) -> T:
-        """Return what was made for this key, or make it; `references` are those in the key."""
+        """Return what was made for this key, or make it; it goes with what `references` mean."""
         with self._lock:
             found = self._made.pop(key, None)
             if found is None:
-                found = key, make()
-                for reference in references:
+                found = key, make(), tuple(references)
+                for reference in found[2]:
                     if isinstance(reference, _Weak | _WeakMethod):
                         reference.when_gone = partial(self._made.pop, key, None)
             self._made[found[0]] = found  # last, under the key that its references know

@@ -401,12 +401,14 @@ def test_no_recompilation_from_rule_to_rule():
     assert len(traces) == 1
     assert not np.array_equal(results[0], results[2])
     # Called outside of jit, a loop is compiled by itself, and kept too.
-    loop = reenter._jitted("scan", (), None, None)
     g(x, relu=jv.GUIDED)
+    loops = len(reenter._kept)
+    (*_, (_, loop, _)) = reenter._kept._made.values()
     compiled = loop._cache_size()
     assert compiled > 0
     for rule in RULES.values():
         g(x, relu=rule)
+    assert len(reenter._kept) == loops
     assert loop._cache_size() == compiled
 
 
