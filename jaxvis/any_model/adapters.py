@@ -6,6 +6,7 @@ exposed here without being asked; where it is not, an error says what to do.
 
 import inspect
 import sys
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,15 +74,24 @@ def _name(model: Any) -> str:
     return getattr(model, "__name__", None) or f"a {type(model).__name__}"
 
 
-def _call_keras(model: Any, variables: Mapping[str, Mapping[str, jax.Array]], x: Any) -> Any:
-    """Call a Keras model as a function of its variables, which are data: new weights are seen."""
-    listed = isinstance(x, tuple) and hasattr(model, "inputs")  # as functional models have them
-    inputs = list(x) if listed else x
-    trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
-    names, _ = _keywords(model.call)  # not every subclass of keras.Model takes training=
-    options = {"training": False} if "training" in names else {}
-    outputs, _ = model.stateless_call(trained, others, inputs, **options)
-    return outputs
+@dataclass(frozen=True)
+class _KerasCall:
+    """A Keras model as a function of its variables, which are data: new weights are seen.
+
+    The model itself is held weakly, so that compiled code does not keep it in memory.
+    """
+
+    model: Any  # weakref.ref, equal for the same model
+
+    def __call__(self, variables: Mapping[str, Mapping[str, jax.Array]], x: Any) -> Any:
+        model = self.model()
+        listed = isinstance(x, tuple) and hasattr(model, "inputs")  # as functional models have them
+        inputs = list(x) if listed else x
+        trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
+        names, _ = _keywords(model.call)  # not every subclass of keras.Model takes training=
+        options = {"training": False} if "training" in names else {}
+        outputs, _ = model.stateless_call(trained, others, inputs, **options)
+        return outputs
 
 
 def _from_keras(model: Any) -> ExposedRelu:
@@ -100,7 +110,7 @@ def _from_keras(model: Any) -> ExposedRelu:
         "trained": _by_path(model.trainable_variables),
         "others": _by_path(model.non_trainable_variables),
     }
-    return expose_relu(jax.tree_util.Partial(_call_keras, model, variables))
+    return expose_relu(jax.tree_util.Partial(_KerasCall(weakref.ref(model)), variables))
 
 
 def _by_path(variables: Any) -> dict[str, jax.Array]:
