@@ -70,7 +70,8 @@ def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
             gate of `jax.nn.relu6`; "maximum", "where", "clip" and "product" are
             `jnp.maximum(x, 0)`, `jnp.where(x > 0, x, 0)`, `jnp.clip(x, 0)` and `x * (x > 0)`, of
             floats, in any order. Caps keep their gradient. leaky_relu, elu, gelu, silu and the
-            like are none, nor is a maximum that guards a square root: see `count_relus`.
+            like are none, nor are the two halves of a PReLU, relu(x) - a relu(-x), nor a maximum
+            that guards a square root: see `count_relus`.
 
     The result takes as `relu` a ReLU function, a `Rule`, or a function of `(x, where)`, in which
     `where` is the `Site` of that ReLU: its index, form and name stack.

@@ -64,7 +64,11 @@ class Enter(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a planner is looking for, where it is, and what it has found so far."""
+    """What a planner is looking for, where it is, and what it has found so far.
+
+    `halves` are the meanings x of which `relu(x)` is a half of a PReLU, relu(x) - a relu(-x): as
+    little a ReLU as leaky_relu is, though Keras writes it with two.
+    """
 
     forms: tuple[str, ...]
     name_stack: str
@@ -72,6 +76,7 @@ class Found(NamedTuple):
     guard: bool  # whether the jaxpr's result goes into a square root
     relus: list[Site]
     left_alone: list[Site]
+    halves: frozenset = frozenset()
 
 
 def plan_relus(jaxpr: Any, consts: Sequence[Any], forms: tuple[str, ...]) -> tuple[tuple, Found]:
@@ -84,8 +89,9 @@ def plan_relus(jaxpr: Any, consts: Sequence[Any], forms: tuple[str, ...]) -> tup
     return _plan(jaxpr, _meanings(jaxpr, consts, [None] * len(jaxpr.invars)), found), found
 
 
-# Meanings are tuples: ("zero",), ("positive", x), ("not positive", x), ("relu", x, form), and
-# ("capped", x, form, cap), whose cap is None unless it is a number. All others mean themselves.
+# Meanings are tuples: ("zero",), ("positive", x), ("not positive", x), ("relu", x, form),
+# ("capped", x, form, cap), whose cap is None unless it is a number, ("negative", x), which is -x,
+# ("scaled", x), a multiple of the ReLU of x, and ("prelu", x). All others mean themselves.
 
 
 def _meanings(jaxpr: Any, consts: Sequence[Any], given: Sequence[Any]) -> dict:
@@ -134,6 +140,16 @@ def _result(eqn: Any, operands: list) -> tuple | None:
             return ("relu", x, "product")
         case ("clamp", ("zero",), x, _):
             return ("capped", x, "clip", None)
+        case ("neg", ("relu" | "scaled", x, *_)) | ("mul", ("relu" | "scaled", x, *_), _):
+            return ("scaled", x)
+        case "mul", _, ("relu" | "scaled", x, *_):
+            return ("scaled", x)
+        case "neg", x:
+            return ("negative", x)
+        case (("add" | "sub"), ("relu", x, _), ("scaled", ("negative", y))) if x is y:
+            return ("prelu", x)
+        case "add", ("scaled", ("negative", y)), ("relu", x, _) if x is y:
+            return ("prelu", x)
         case ("min", ("relu", x, form), _):
             return ("capped", x, form, jaxprs.number(eqn.invars[1]))
         case ("min", _, ("relu", x, form)):
@@ -142,6 +158,9 @@ def _result(eqn: Any, operands: list) -> tuple | None:
 
 
 def _plan(jaxpr: Any, known: dict, found: Found) -> tuple:
+    prelus = [meaning[1] for meaning in known.values() if _is_prelu(meaning)]
+    if prelus:
+        found = found._replace(halves=found.halves.union(prelus))
     return tuple(_step(eqn, jaxpr, known, found) for eqn in jaxpr.eqns)
 
 
@@ -152,6 +171,8 @@ def _step(eqn: Any, jaxpr: Any, known: dict, found: Found) -> Replace | Enter | 
         bare = eqn.primitive.name in PRIMITIVES
         if step.site.form not in found.forms:
             found.left_alone.append(step.site)
+        elif _half(known[eqn.outvars[0]], found):
+            found.left_alone.append(replace(step.site, form="half of a PReLU"))
         elif bare and _feeds_root(jaxpr, eqn.outvars, found.guard):
             found.left_alone.append(replace(step.site, form="guard of a square root"))
         else:
@@ -178,6 +199,17 @@ def _step(eqn: Any, jaxpr: Any, known: dict, found: Found) -> Replace | Enter | 
         given = [_mean(atom, known) for atom in body.operands]
         plans.append(_plan(body.jaxpr, _meanings(body.jaxpr, body.consts, given), deeper))
     return Enter(tuple(plans)) if any(step for plan in plans for step in plan) else None
+
+
+def _is_prelu(meaning: Any) -> bool:
+    return isinstance(meaning, tuple) and meaning[0] == "prelu"
+
+
+def _half(meaning: tuple, found: Found) -> bool:
+    match meaning:
+        case ("relu", ("negative", x), *_) | ("relu", x, *_):
+            return x in found.halves
+    return False
 
 
 PRIMITIVES = {"max", "select_n", "mul", "clamp"}

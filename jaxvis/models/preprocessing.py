@@ -18,13 +18,19 @@ def preprocess(images: Num[Any, "*n height width 3"]) -> Float[Any, "*n height w
     arrays, also under `jax.jit`, and returns the same kind: float64 for float64, else float32.
 
     Raises:
-        ValueError: the last axis is not 3; the dtype is neither uint8 nor float; or no float is
-            above 1, as in images scaled to [0, 1] (all-black ones pass; not seen under `jax.jit`).
+        ValueError: the last axis is not 3; the dtype is neither uint8 nor float; a float is below
+            0, as after this function; or none is above 1, as in images scaled to [0, 1] (all-black
+            ones pass; neither is seen under `jax.jit`).
     """
     _check_array("images", images, ("uint8", "float", "bfloat"), "uint8 or float, 0 to 255")
     traced = "jax" in sys.modules and isinstance(images, sys.modules["jax"].core.Tracer)
     if images.dtype != np.uint8 and images.size and not traced:
         low, high = float(images.min()), float(images.max())
+        if low < 0:
+            raise InputError(
+                f"images are floats from {low:.4g} to {high:.4g}; wanted 0 to 255: were they "
+                "preprocessed already? Do that once, to what load_images returned"
+            )
         if high <= 1 and (low, high) != (0, 0):
             raise InputError(
                 f"images are floats from {low:.4g} to {high:.4g}; wanted 0 to 255: "

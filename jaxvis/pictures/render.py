@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
-EPSILON = 1e-7  # the lab's: keeps a constant map from becoming 0 / 0
 
 
 def normalize(maps: Float[Any, "*n height width"]) -> Float32[np.ndarray, "*n height width"]:
-    """Return every map scaled to [0, 1] by its own range: (a - min) / (max - min + 1e-7).
+    """Return every map scaled to [0, 1] by its own range: (a - min) / (max - min), in float64.
 
-    A constant map becomes all zeros, and one whose range is near 1e-7 stays below 1: multiply such
-    maps first. Raises `ValueError` for values that are not finite and for arrays that are no maps.
+    A constant map becomes all zeros, and no other, however small its values: gradients of 1e-9 are
+    a map like any. Raises `ValueError` for values that are not finite and for arrays that are no
+    maps.
     """
     values = finite_maps(maps)
     low = values.min(axis=(-2, -1), keepdims=True)
     high = values.max(axis=(-2, -1), keepdims=True)
-    return ((values - low) / (high - low + EPSILON)).astype(np.float32)
+    # Halved, for the range of float64's own largest values is not a float64.
+    span = high / 2 - low / 2
+    shares = (values / 2 - low / 2) / np.where(high > low, span, 1)
+    return shares.astype(np.float32)
 
 
 def upsample(

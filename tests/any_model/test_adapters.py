@@ -297,3 +297,12 @@ def test_a_subclass_of_keras_model(relaxed):
         assert wanted.max() > 0
         found = jv.saliency(model, X, 1, rule=rule)
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+def test_the_halves_of_keras_prelu_are_no_relus():
+    i = keras.Input((4,))
+    model = keras.Model(i, keras.layers.PReLU(alpha_initializer="ones")(i))
+    with jax.numpy_rank_promotion("allow"):
+        found = jv.count_relus(lambda x: model(x), np.ones((2, 4), np.float32))
+    assert found.relus == ()
+    assert [site.form for site in found.left_alone] == ["half of a PReLU"] * 2

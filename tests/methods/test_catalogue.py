@@ -139,7 +139,7 @@ def test_a_method_of_ones_own_is_the_references_on_vgg16(narrow, pixels):
 
 def test_more_methods_take_no_more_passes(narrow, pixels):
     def count(methods):
-        *arguments, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=methods)).arguments
+        *arguments, _, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=methods)).arguments
         return convolutions(lambda: one_pass(*arguments, None, False))
 
     assert count(LAB) == count([*LAB, LAYER_CAM]) == {3: 13, 9: 13}

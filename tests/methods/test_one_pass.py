@@ -64,7 +64,7 @@ def test_forward_convolutions_run_once_and_backward_ones_for_three_rules(
     narrow, pixels, group, wanted
 ):
     """13 convolutions at batch n, their 13 transposes at batch 3n, and not one more."""
-    *arguments, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments
+    *arguments, _, _ = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments
     # n = 3 images, or 2 and then 1
     assert convolutions(lambda: one_pass(*arguments, group, False)) == wanted
 
@@ -204,7 +204,7 @@ def test_vgg16_says_that_its_images_are_independent(narrow, pixels):
     run = jax.jit(narrow)
     alone = np.concatenate([run(pixels[i : i + 1]) for i in range(3)])
     assert relative_error(alone, run(pixels)) < 1e-5
-    group = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-1]
+    group = ready(narrow, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-2]
     assert group == (2 if jax.default_backend() == "cpu" else 3)
     pair = narrow.cut("block5_conv3")
-    assert ready(pair, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-1] is None
+    assert ready(pair, pixels, 3, *asked_for(METHODS, methods=LAB)).arguments[-2] is None

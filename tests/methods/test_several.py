@@ -83,7 +83,7 @@ def test_several_classes_compiled_ahead_of_time_and_by_the_caller(narrow, pixels
 
 def passes(narrow, pixels, classes, **options):
     """The compiled call and its arguments, without groups of images."""
-    *arguments, _ = ready(
+    *arguments, _, _ = ready(
         narrow, pixels, classes, *asked_for(METHODS, methods=LAB, **options)
     ).arguments
     return arguments, lambda: one_pass(*arguments, None, False)
@@ -203,7 +203,7 @@ def test_xla_computes_what_layers_share_once(narrow, pixels):
     assert compiled("block5_conv3") == 26
     assert compiled(LAYERS[:2]) == 26
     # In groups on a CPU, each layer would be a pass of its own.
-    *_, group = ready(
+    *_, group, _ = ready(
         narrow, pixels, 3, *asked_for(METHODS, methods=LAB, layer=LAYERS[:2])
     ).arguments
     assert group is None

@@ -116,6 +116,11 @@ def test_preprocess_errors(x, message):
         preprocess(x)
 
 
+def test_what_was_preprocessed_is_refused():
+    with pytest.raises(ValueError, match="were they preprocessed already"):
+        preprocess(preprocess(np.zeros((1, 8, 8, 3), np.uint8)))
+
+
 def test_deprocess_errors():
     with pytest.raises(ValueError, match="x has dtype uint8; wanted float, as preprocess"):
         deprocess(np.zeros((1, 8, 8, 3), np.uint8))

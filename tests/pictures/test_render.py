@@ -24,7 +24,7 @@ def normalized_by_loop(maps):
     for index, one in enumerate(maps):
         low, high = min(one.flat), max(one.flat)
         for place in np.ndindex(one.shape):
-            result[index][place] = (float(one[place]) - low) / (high - low + 1e-7)
+            result[index][place] = (float(one[place]) - low) / (high - low)
     return result
 
 
@@ -38,8 +38,8 @@ def test_normalize_equals_loop(scale):
 
 def test_normalize_known_values():
     np.testing.assert_allclose(render.normalize([[0, 1], [2, 4]]), [[0, 0.25], [0.5, 1]], rtol=1e-6)
-    tiny = render.normalize([[0.0, 1e-8]])  # the lab's 1e-7 then outweighs the range
-    np.testing.assert_allclose(tiny, [[0, 1 / 11]], rtol=1e-6)
+    for tiny in (1e-8, 1e-300):
+        np.testing.assert_allclose(render.normalize([[0.0, tiny / 2, tiny]]), [[0, 0.5, 1]])
 
 
 @pytest.mark.parametrize("value", [0.0, -3.5, 1e30])

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32
 
 from jaxvis.evaluate.metrics.checks import check_maps
-from jaxvis.evaluate.metrics.removal import probability_of, targets_of
+from jaxvis.evaluate.metrics.removal import log_probability_of, targets_of
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
@@ -61,6 +61,8 @@ def _drop(
     dimmed = x * scaled[..., None].astype(x.dtype)
     logits = model(jnp.concatenate([x, dimmed]))
     check_logits(logits, 2 * x.shape[0])
-    before, after = jnp.split(probability_of(logits, jnp.concatenate([targets, targets])), 2)
-    drop = jnp.maximum(before - after, jnp.zeros_like(before)) / before
+    logs = log_probability_of(logits, jnp.concatenate([targets, targets]))
+    # 1 - p(x L) / p(x): of logarithms, for p(x) may be too small for float32, and 0 / 0 is NaN.
+    before, after = jnp.split(logs, 2)
+    drop = -jnp.expm1(jnp.minimum(after - before, jnp.zeros_like(before)))
     return drop, after > before, logits

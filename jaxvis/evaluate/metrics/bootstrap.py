@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 RESAMPLES = 2000
+DRAWN = 2**20  # at a time: 16 MB
 
 
 class Estimate(NamedTuple):
@@ -35,6 +36,10 @@ def estimate(
         mean = float(known[0]) if len(known) else float("nan")
         return Estimate(mean, float("nan"), float("nan"), len(known))
     rng = np.random.Generator(np.random.PCG64(seed))
-    means = known[rng.integers(len(known), size=(resamples, len(known)))].mean(axis=1)
+    means = np.empty(resamples)
+    rows = max(1, DRAWN // len(known))
+    for first in range(0, resamples, rows):  # the same draws, in their order, as all at once
+        part = means[first : first + rows]
+        part[:] = known[rng.integers(len(known), size=(len(part), len(known)))].mean(axis=1)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(known.mean()), float(low), float(high), len(known))

@@ -49,6 +49,12 @@ def class_probability(
     return probability_of(logits, targets), logits
 
 
+def log_probability_of(logits: Array, targets: Array) -> Float[Array, " n"]:
+    """Logarithm of that probability, which is a number where the probability underflows to 0."""
+    logs = jax.nn.log_softmax(logits.astype(jnp.float32), axis=1)
+    return jnp.take_along_axis(logs, targets[:, None], axis=1)[:, 0]
+
+
 def probability_of(logits: Array, targets: Array) -> Float[Array, " n"]:
     """Softmax probability of one class per row."""
     shares = jax.nn.softmax(logits.astype(jnp.float32), axis=1)

@@ -1,6 +1,7 @@
 import numpy as np
 from scipy import ndimage, stats
 
+from jaxvis.evaluate.metrics import bootstrap
 from jaxvis.evaluate.metrics.baselines import centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.metrics.bootstrap import estimate
 
@@ -58,3 +59,10 @@ def test_values_that_do_not_exist_are_left_out():
     none = estimate(np.array([]))
     assert np.isnan(none.mean)
     assert none.images == 0
+
+
+def test_draws_in_parts_are_the_same(monkeypatch, rng):
+    values = rng.normal(3, 2, 101)
+    whole = estimate(values)
+    monkeypatch.setattr(bootstrap, "DRAWN", 250)
+    assert estimate(values) == whole
