@@ -98,6 +98,25 @@ def test_ranks_of_ties_follow_reading_order(maps):
         assert [found.flat[pixel] for pixel in order] == list(range(one.size))
 
 
+def test_a_drop_of_probabilities_too_small_for_float32(rng):
+    """Logits 200 and 300 below the best: both probabilities are 0 in float32, and 0 / 0 was NaN."""
+
+    def steep(x, relu=jax.nn.relu):
+        dark = x.mean(axis=(1, 2, 3))
+        return jnp.stack([100 * dark, jnp.full_like(dark, 400)], axis=1)
+
+    x = np.full((2, 8, 8, 3), 2, np.float32)
+    maps = np.zeros((2, 8, 8), np.float32)
+    maps[0, :4], maps[1] = 1, np.linspace(0, 1, 64).reshape(8, 8) + np.float32(0.5)
+    found = drop_and_increase(steep, x, 0, maps)
+    # log p falls from -200 by 100 times what the dimmed image lost: nothing of p is left
+    np.testing.assert_allclose(found.drop, [1, 1], atol=1e-6)
+    brighter = drop_and_increase(steep, -x, 0, maps)  # from -600 up
+    np.testing.assert_array_equal(brighter.drop, [0, 0])
+    assert brighter.increase.all()
+    assert not found.increase.any()
+
+
 def test_drop_and_increase(x, maps):
     maps[1] = 5  # constant: nothing is left of the image
     found = drop_and_increase(model, x, CHOSEN, maps)
