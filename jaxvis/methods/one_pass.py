@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, Int
 from jaxvis.any_model.adapters import as_model
 from jaxvis.any_model.cut_at import AtCut
 from jaxvis.errors import InputError
+from jaxvis.gradients.auto_mesh import on_auto_mesh
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
@@ -60,7 +61,8 @@ class Ready(NamedTuple):
 
 def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Rules) -> Ready:
     """Return what the compiled call takes; raises what is wrong before anything runs."""
-    model, x, targets = as_model(model), as_inputs(x), as_targets(classes, asked.score)
+    model, x = on_auto_mesh(as_model(model)), on_auto_mesh(as_inputs(x))
+    targets = on_auto_mesh(as_targets(classes, asked.score))
     if is_pair(model) and len(asked.layers) > 1:
         raise InputError(
             f"layers are {', '.join(map(repr, asked.layers))}, but the model is a pair, cut at one "

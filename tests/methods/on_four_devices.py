@@ -55,3 +55,7 @@ for call, classes in CASES:
 
 assert group_size(jax.numpy.asarray(X)) == 2
 assert group_size(SHARDED) == 8
+
+# Axes that `jax.make_mesh` makes by default, of which networks do not know how to speak.
+explicit = NamedSharding(jax.make_mesh((4,), ("images",)), BY_IMAGE)
+check(jv.explain(MODEL, jax.device_put(X, explicit), 3), jv.explain(MODEL, X, 3))
