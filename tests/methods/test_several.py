@@ -196,7 +196,7 @@ def test_xla_computes_what_layers_share_once(narrow, pixels):
 
     def compiled(layer):
         arguments, _ = passes(narrow, pixels, 3, layer=layer)
-        executable = one_pass.compile(*arguments, None)._executable
+        executable = one_pass.compile(*arguments, None, False)._executable
         return executable.as_text().count(" convolution(")
 
     assert convolutions(passes(narrow, pixels, 3, layer=LAYERS[:2])[1]).total() > 26
