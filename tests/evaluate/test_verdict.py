@@ -83,7 +83,7 @@ def test_pages_without_a_difference_call_next_to_nothing_clear(kind, n):
 @pytest.mark.parametrize("kind", DRAWS)
 @pytest.mark.parametrize("n", [12, 20, 60])
 def test_the_error_rate_of_a_whole_page(kind, n):
-    pages = 1500
+    pages = 400
     found = errors(kind, n, pages, seed=2)
     assert scipy.stats.binomtest(found, pages, LEVEL, "greater").pvalue > 1e-3, found
 
