@@ -70,13 +70,14 @@ def cut_at(
             convolution, from 0, or from -1 backwards: then the cut is behind the bias, the
             normalisation and the ReLU that follow it directly.
         forms: what counts as a ReLU, as in `expose_relu`.
-        channel_axis: the axis of the value's channels, which becomes the last one; None takes a
-            convolution's own, and the last axis of a named value.
+        channel_axis: the axis of the value's channels, which becomes the last one; None takes that
+            of the convolution, or of the one that a named value comes from; else the last axis, in
+            a function whose convolutions all have their channels last.
 
     Raises:
         TypeError: f cannot be called, or where is neither a name nor a number.
         ValueError: when called, if there is no such value, more than one of the name, or one
-            that only exists inside a loop or branch.
+            that only exists inside a loop or branch; or if nothing tells a named value's channels.
     """
     if not callable(f):
         raise InputTypeError(f"f is a {type(f).__name__}; wanted a function of arrays")

@@ -13,14 +13,19 @@ from jax.sharding import Mesh, NamedSharding
 
 def on_auto_mesh(tree: Any) -> Any:
     """Return a pytree whose arrays lie on meshes of "auto" axes; nothing is copied."""
-    return jax.tree.map(_moved, tree)
+    if not any(map(_is_explicit, jax.tree.leaves(tree))):
+        return tree  # as nearly always: nothing is taken apart and put together again
+    return jax.tree.map(lambda leaf: _moved(leaf) if _is_explicit(leaf) else leaf, tree)
 
 
-def _moved(leaf: Any) -> Any:
+def _is_explicit(leaf: Any) -> bool:
     if not isinstance(leaf, jax.Array) or isinstance(leaf, jax.core.Tracer):
-        return leaf
+        return False
     sharding = leaf.sharding
-    if not isinstance(sharding, NamedSharding) or "Explicit" not in str(sharding.mesh.axis_types):
-        return leaf
+    return isinstance(sharding, NamedSharding) and "Explicit" in str(sharding.mesh.axis_types)
+
+
+def _moved(array: jax.Array) -> jax.Array:
+    sharding: Any = array.sharding
     mesh = Mesh(sharding.mesh.devices, sharding.mesh.axis_names)
-    return jax.device_put(leaf, NamedSharding(mesh, sharding.spec))
+    return jax.device_put(array, NamedSharding(mesh, sharding.spec))

@@ -123,6 +123,7 @@ def _natural_order(path: Path) -> list[list[str | int]]:
 
 
 def missing(path: Path) -> ImageError:
+    """Return the error for a file that is not there, with the name that was perhaps meant."""
     if not path.parent.is_dir():
         return ImageError(f"{path}: no such file, nor a folder {path.parent}; check the path")
     names = {name.lower(): name for name in sorted(os.listdir(path.parent))}
