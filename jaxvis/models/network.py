@@ -4,7 +4,7 @@ Nothing that works on a `Network` knows VGG16 by name. `describe` makes one of a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,8 +16,9 @@ from jaxvis.gradients.cut import is_pair
 from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
 from jaxvis.models import labels as _labels
 from jaxvis.models.layers import summary_table
+from jaxvis.models.one_unit import two_classes
 from jaxvis.models.parameters import parameter_table
-from jaxvis.models.preprocessing import preprocess as _caffe
+from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import VGG16
 
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
@@ -33,6 +34,7 @@ class Network(NamedTuple):
         labels: a name for every class, or None.
         layer: where Grad-CAM is taken unless another layer is asked for.
         name: for captions.
+        output: what makes probabilities of the logits: "softmax", or "sigmoid" of each by itself.
     """
 
     model: Any
@@ -41,6 +43,7 @@ class Network(NamedTuple):
     labels: tuple[str, ...] | None
     layer: str | int
     name: str
+    output: Literal["softmax", "sigmoid"] = "softmax"
 
     def class_index(self, name: str) -> int:
         """Return the index of a class by name, or by its number as text: 99 for "goose" or "99".
@@ -113,20 +116,26 @@ def describe(
     model: Any,
     *,
     size: tuple[int, int] | None = None,
-    preprocess: Preprocess | None = None,
+    preprocess: Preprocess | str | None = None,
     labels: Sequence[str] | None = None,
     layer: str | int | None = None,
     name: str | None = None,
+    output: Literal["softmax", "sigmoid"] | None = None,
 ) -> Network:
     """Return the `Network` of a model, checked by tracing it once; nothing is computed.
 
-    A `VGG16` knows all of it by itself. Of any other model, `size` and `preprocess` are wanted;
+    A `VGG16` knows all of it by itself, but for the preprocessing, which no file of weights tells:
+    Keras's "caffe" unless given. Of any other model, `size` and `preprocess` are wanted;
     `layer` is its last convolution unless given (see `cut_at`), and a Keras, Flax or Equinox model
     is exposed as by `expose_relu`.
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
-        size, preprocess, labels, layer, name: as in `Network`.
+        size, labels, layer, name: as in `Network`.
+        preprocess: as there, or one of Keras's modes by its name: "caffe", "tf" (-1 to 1), "torch",
+            "rescale" (0 to 1), or "raw" (0 to 255).
+        output: as there, "softmax" unless given. The one output z of a model of a single unit, a
+            sigmoid as a rule, becomes two: class 1 is the unit, class 0 its negative.
 
     Raises:
         TypeError: the model cannot be called, takes no `relu=`, or something that it needs to be
@@ -134,13 +143,15 @@ def describe(
         ValueError: `preprocess` or the model returns something else than wanted, or the number of
             labels is not that of the classes.
     """
+    names = None if labels is None else tuple(labels)
     if isinstance(model, VGG16):
-        side = model.architecture.size
-        names = model.labels if labels is None else tuple(labels)
+        arch = model.architecture
+        by: Literal["softmax", "sigmoid"] = output or arch.output
+        chosen = model.reads or model.preprocess if preprocess is None else preprocess
         made = Network(
-            model, size or (side, side), preprocess or _caffe, names,
-            "block5_conv3" if layer is None else layer,
-            name or "VGG16",
+            model, size or arch.size, preprocessing(chosen, arch.channels), names or model.labels,
+            "block5_conv3" if layer is None else layer, name or "VGG16",
+            by,
         )  # fmt: skip
     else:
         if size is None or preprocess is None:
@@ -148,13 +159,11 @@ def describe(
                 f"a {type(model).__name__} does not say what it reads; wanted size=(height, width) "
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
-        names = None if labels is None else tuple(labels)
         made = Network(
-            as_model(model), size, preprocess, names, -1 if layer is None else layer,
-            name or _name_of(model),
+            as_model(model), size, preprocessing(preprocess), names, -1 if layer is None else layer,
+            name or _name_of(model), output or "softmax",
         )  # fmt: skip
-    _check(made)
-    return made
+    return _checked(made)
 
 
 def _name_of(model: Any) -> str:
@@ -166,8 +175,11 @@ def _name_of(model: Any) -> str:
     return found if isinstance(found, str) else type(model).__name__
 
 
-def _check(network: Network) -> None:
-    """Raise what is wrong between an image and its logits; only `preprocess` computes."""
+def _checked(network: Network) -> Network:
+    """Return the network, two classes made of one unit.
+
+    Raises what is wrong between an image and its logits; only `preprocess` computes.
+    """
     size = network.size
     if (
         not isinstance(size, tuple)
@@ -176,7 +188,7 @@ def _check(network: Network) -> None:
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
-        return  # without a classifier there are no logits, but a body to cut
+        return network  # without a classifier there are no logits, but a body to cut
     x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
     try:
         x = as_inputs(x)
@@ -209,8 +221,11 @@ def _check(network: Network) -> None:
         ) from error
     check_logits(logits, 1)
     classes = logits.shape[1]
+    if classes == 1:
+        network, classes = network._replace(model=two_classes(network.model), output="sigmoid"), 2
     if network.labels is not None and len(network.labels) != classes:
         raise InputError(
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )
+    return network
