@@ -101,7 +101,8 @@ def _dense_layers(rest: Sequence[Row], told: Told) -> list[HeadLayer]:
         elif told.activation is None:
             raise WeightsLayoutError(
                 "a hidden layer, and the file does not tell what follows it", array=name[:40],
-                do=f'pass activation="relu", or another of {", ".join(ACTIVATIONS)}; or {WHOLE}',
+                do='pass activation="relu" (--activation relu), or another of '
+                f"{', '.join(ACTIVATIONS)}; or {WHOLE}",
             )  # fmt: skip
         else:
             activation = told.activation
@@ -143,7 +144,8 @@ def _pooling(
         raise WeightsLayoutError(
             f"takes {fan_in} inputs, so there is a pooling before it, and the file does not tell "
             "which", array=rest[0].source.name[:40],
-            do='pass pool="avg" for GlobalAveragePooling2D, or pool="max" for GlobalMaxPooling2D',
+            do='pass pool="avg" (--pool avg) for GlobalAveragePooling2D, or pool="max" for '
+            "GlobalMaxPooling2D",
         )  # fmt: skip
     name, kind = pools[0] if pools else ("pooling", None)
     return [HeadLayer(name, kind or POOLINGS[told.pool or ""])], told.size or (224, 224)
@@ -173,7 +175,7 @@ def _size_of(row: Row, fan_in: int, features: int, told: Told) -> tuple[int, int
     raise WeightsLayoutError(
         f"{cells} places of block5_pool are left of the input, and the file does not tell its size",
         array=array,
-        do="pass size=(height, width), such as size=(150, 150)",
+        do="pass size=(height, width), such as size=(150, 150) (--size 150x150)",
     )
 
 

@@ -54,16 +54,20 @@ def drawn(seed: int) -> Kind:
     )
 
 
-def base(y: Any, width: float = WIDTH) -> Any:
-    """The convolutions, applied to a tensor."""
+def base_layers(width: float = WIDTH) -> Iterator[Any]:
+    """The layers from block1_conv1 to block5_pool."""
     for layer in LAYERS[:NO_TOP]:
         if layer.kind == "Conv2D":
-            features = int(layer.features * width)
-            y = keras.layers.Conv2D(
-                features, 3, padding="same", activation="relu", name=layer.name
-            )(y)
+            options = {"padding": "same", "activation": "relu", "name": layer.name}
+            yield keras.layers.Conv2D(int(layer.features * width), 3, **options)
         else:
-            y = keras.layers.MaxPooling2D(2, name=layer.name)(y)
+            yield keras.layers.MaxPooling2D(2, name=layer.name)
+
+
+def base(y: Any) -> Any:
+    """The convolutions, applied to a tensor."""
+    for layer in base_layers():
+        y = layer(y)
     return y
 
 
