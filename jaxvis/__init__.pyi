@@ -3,6 +3,9 @@
 from . import demo as demo
 from . import evaluate as evaluate
 from .any_model.cut_at import cut_at as cut_at
+from .any_model.cut_points import CutPoint as CutPoint
+from .any_model.cut_points import CutPoints as CutPoints
+from .any_model.cut_points import cut_points as cut_points
 from .any_model.expose import count_relus as count_relus
 from .any_model.expose import expose_relu as expose_relu
 from .demo.images import demo_images as demo_images

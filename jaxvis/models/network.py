@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.any_model.cut_points import LAST, NUMBERED, cut_points
+from jaxvis.any_model.expose import ExposedRelu
 from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.cut import is_pair
 from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
@@ -63,8 +65,10 @@ class Network(NamedTuple):
 
     @property
     def layer_name(self) -> str:
-        """The layer as a caption names it: by its name, or as "convolution -1"."""
-        return self.layer if isinstance(self.layer, str) else f"convolution {self.layer}"
+        """The layer as a caption names it: by its name, "convolution -1", or "value #3"."""
+        if isinstance(self.layer, str):
+            return f"value {self.layer}" if self.layer.startswith(NUMBERED) else self.layer
+        return f"convolution {self.layer}"
 
     @property
     def forward(self) -> Callable[[Any], Any]:
@@ -121,8 +125,9 @@ def describe(
     """Return the `Network` of a model, checked by tracing it once; nothing is computed.
 
     A `VGG16` knows all of it by itself. Of any other model, `size` and `preprocess` are wanted;
-    `layer` is its last convolution unless given (see `cut_at`), and a Keras, Flax or Equinox model
-    is exposed as by `expose_relu`.
+    `layer` is the last value that all paths go through, `cut_points(model, x).last`, unless it is
+    given, or the model brings a `cut` of its own, which is asked for layer -1. A Keras, Flax or
+    Equinox model is exposed as by `expose_relu`.
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
@@ -149,12 +154,20 @@ def describe(
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
         names = None if labels is None else tuple(labels)
+        given = as_model(model)
+        default = LAST if isinstance(given, ExposedRelu) else -1
         made = Network(
-            as_model(model), size, preprocess, names, -1 if layer is None else layer,
+            given, size, preprocess, names, default if layer is None else layer,
             name or _name_of(model),
         )  # fmt: skip
-    _check(made)
-    return made
+    x = _check(made)
+    return _with_last(made, x) if made.layer == LAST else made
+
+
+def _with_last(network: Network, x: Any) -> Network:
+    """Return a network whose layer "last" is called by its name, where there is such a value."""
+    last = cut_points(network.model, x).last
+    return network if last is None else network._replace(layer=last.layer)
 
 
 def _name_of(model: Any) -> str:
@@ -166,8 +179,11 @@ def _name_of(model: Any) -> str:
     return found if isinstance(found, str) else type(model).__name__
 
 
-def _check(network: Network) -> None:
-    """Raise what is wrong between an image and its logits; only `preprocess` computes."""
+def _check(network: Network) -> Any:
+    """Raise what is wrong between an image and its logits; only `preprocess` computes.
+
+    Returns the input that one image gives.
+    """
     size = network.size
     if (
         not isinstance(size, tuple)
@@ -176,7 +192,7 @@ def _check(network: Network) -> None:
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
-        return  # without a classifier there are no logits, but a body to cut
+        return None  # without a classifier there are no logits, but a body to cut
     x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
     try:
         x = as_inputs(x)
@@ -214,3 +230,4 @@ def _check(network: Network) -> None:
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )
+    return x

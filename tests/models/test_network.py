@@ -83,7 +83,9 @@ def test_other_peoples_models_are_exposed(kind):
         )
     assert np.abs(vanilla - guided).max() > 1e-4 * np.abs(vanilla).max()
     assert found.name == {"keras": "small", "linen": "LinenNet"}.get(kind, type(model).__name__)
-    assert found.layer == -1
+
+    assert found.layer == jv.cut_points(found.model, x).last.layer
+    assert found.layer_name == (found.layer if kind in ("keras",) else f"value {found.layer}")
 
 
 def keras_model():
