@@ -8,6 +8,7 @@ from .any_model.cut_points import CutPoints as CutPoints
 from .any_model.cut_points import cut_points as cut_points
 from .any_model.expose import count_relus as count_relus
 from .any_model.expose import expose_relu as expose_relu
+from .any_model.last_activation import without_last_activation as without_last_activation
 from .demo.images import demo_images as demo_images
 from .demo.scenes import scene as scene
 from .demo.scenes import two_objects as two_objects

@@ -20,11 +20,12 @@ from jaxvis.any_model.channels import CONVOLUTION, axis_of_channels, convolves_c
 from jaxvis.any_model.cut_points import LAST, NUMBERED, Points
 from jaxvis.any_model.flat import Place, Value, place_to_cut
 from jaxvis.any_model.jaxprs import Function
+from jaxvis.any_model.last_activation import last_activation
 from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
 from jaxvis.any_model.scopes import matching, scopes_inside, value_of_scope
 from jaxvis.errors import InputError, InputTypeError
-from jaxvis.gradients.called import without_note
+from jaxvis.gradients.called import note_last, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 
@@ -114,6 +115,7 @@ def _head(f: Function, cut: Cut, at_cut: AtCut, *, relu: Relu | Rule = jax.nn.re
     leaves, tree = at_cut.arguments
     args, kwargs = jax.tree.unflatten(tree, leaves)
     halves = _halves(f, cut, args, kwargs, relu)
+    note_last(relu, last_activation(halves.jaxpr))
     environment = dict(zip(halves.jaxpr.constvars, halves.consts, strict=True))
     environment.update(zip(halves.carried, at_cut.carried, strict=True))
     environment[halves.variable] = jnp.moveaxis(at_cut.activation, -1, halves.channel_axis)

@@ -170,9 +170,7 @@ class Points:
         moved = user.outputs[0]
         if jaxprs.name_of(user.eqn) in LAYOUT and self._has_space(moved):
             later = self.flow.users.get(moved, ())
-            return moved.aval.ndim == value.aval.ndim and any(
-                self._is_handed_on(moved, user, step) for user in later
-            )
+            return any(self._is_handed_on(moved, user, step) for user in later)
         return user.scope != step.scope or not step.scope
 
     def _has_space(self, value: Value) -> bool:

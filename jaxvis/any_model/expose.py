@@ -15,10 +15,11 @@ import jax
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.cut_at import cut_at
+from jaxvis.any_model.last_activation import last_activation
 from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
 from jaxvis.errors import InputTypeError
-from jaxvis.gradients.called import without_note
+from jaxvis.gradients.called import note_last, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 Function = Callable[..., Any]
@@ -44,6 +45,7 @@ class ExposedRelu:
         plan, found = plan_relus(traced.jaxpr, traced.consts, self.forms)
         if not found.relus:
             warnings.warn(no_relus(found.left_alone), stacklevel=2)
+        note_last(relu, last_activation(traced.jaxpr))
         relu = without_note(relu, bool(found.relus))
         environment = jaxprs.start(traced.jaxpr, traced.consts, traced.values)
         run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment)

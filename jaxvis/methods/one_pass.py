@@ -10,6 +10,7 @@ On a CPU the images of a network that says so (`images_are_independent`) go thro
 small groups (`gradients.groups`): the same work in a better order.
 """
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxvis.any_model.adapters import as_model
 from jaxvis.any_model.cut_at import AtCut
+from jaxvis.any_model.last_activation import probabilities_warning
 from jaxvis.errors import InputError
 from jaxvis.gradients.auto_mesh import on_auto_mesh
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
@@ -46,9 +48,15 @@ from jaxvis.methods.options import Asked, Layer, Rules, asked_for
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Called:
-    """Whether the model called the ReLU; a static result, kept with the compiled code."""
+    """What was noted of the model; a static result, kept with the compiled code.
+
+    Attributes:
+        relu: whether it called the ReLU.
+        last: the activation that its output comes out of, if that was seen.
+    """
 
     relu: bool
+    last: str | None
 
 
 class Ready(NamedTuple):
@@ -90,6 +98,8 @@ def run(
     logits, data, functions, called = compiled(*given.arguments)
     check_targets(given.targets, logits)
     check_called(called.relu, given.rules)
+    if called.last is not None and asked.score is None:
+        warnings.warn(probabilities_warning(called.last), stacklevel=4)
     rows = iter(data), iter(functions)
     by_rule = {
         name: next(rows[0 if isinstance(rule, Rule) else 1]) for name, rule in given.rules.items()
@@ -143,7 +153,7 @@ def one_pass(
     for function in functions:
         logits, maps = under(function)
         by_function.append(maps)
-    return logits, by_data, by_function, Called(calls.any)
+    return logits, by_data, by_function, Called(calls.any, calls.last)
 
 
 def _differentiated(
