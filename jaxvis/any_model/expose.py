@@ -71,9 +71,11 @@ def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
             it, or any function with a custom gradient that computes max(x, 0); "relu6" the lower
             gate of `jax.nn.relu6`; "maximum", "where", "clip" and "product" are
             `jnp.maximum(x, 0)`, `jnp.where(x > 0, x, 0)`, `jnp.clip(x, 0)` and `x * (x > 0)`, of
-            floats, in any order. Caps keep their gradient. leaky_relu, elu, gelu, silu and the
-            like are none, nor are the two halves of a PReLU, relu(x) - a relu(-x), nor a maximum
-            that guards a square root: see `count_relus`.
+            floats, in any order. Caps keep their gradient. Not counted are the two halves of a
+            PReLU, relu(x) - a relu(-x), a maximum that guards a square root, and other activations:
+            see `count_relus`. "gelu", "silu", "elu" and "leaky_relu", JAX's own, are no ReLUs, but
+            may be named here: then the rules act on them too, which must be of kind `Rule`, as
+            `jaxvis.gradients.smooth` says; that is ours, and no paper's.
 
     The result takes as `relu` a ReLU function, a `Rule`, or a function of `(x, where)`, in which
     `where` is the `Site` of that ReLU: its index, form and name stack.

@@ -137,7 +137,7 @@ def test_where_the_last_value_is():
     tokens = jv.cut_points(vit, X)
     assert tokens.last.shape == (2, 17, 8)
     f, x = NETWORKS["vit of a mean"]
-    assert (jv.cut_points(f, x).last.number, tokens.last.number) == ("#6", "#3")
+    assert (jv.cut_points(f, x).last.number, tokens.last.number) == ("#7", "#4")
 
 
 def test_vgg16_is_cut_where_the_lab_cuts_it(narrow, pixels):
