@@ -212,6 +212,7 @@ def _find_convolution(jaxpr: Any, where: int) -> tuple[int, ...]:
             f"where is {where}, but the function has {len(convolutions)} convolutions; wanted "
             + (f"a number from 0 to {len(convolutions) - 1}, or " if convolutions else "")
             + "a name, or a number with a #: jv.cut_points(f, x) lists them"
+            + _closed(jaxpr)
         )
     _check_reachable(where, convolutions[where].holders)
     return convolutions[where].path
@@ -236,7 +237,7 @@ def _find_value(jaxpr: Any, where: str) -> Place:
     if wanted:
         value = _named_value(wanted[0], points, where)
     elif where == LAST:
-        value = points.last()
+        value = points.last(_closed(jaxpr))
     elif where.startswith(NUMBERED):
         value = points.numbered(where)
     else:
@@ -274,7 +275,17 @@ def _otherwise(jaxpr: Any) -> str:
     return (
         "'last', or a number with a #, as jv.cut_points(f, x) lists them, or without, one of its "
         f"{len(_convolutions(jaxpr))} convolutions, from 0; jax.ad_checkpoint.checkpoint_name "
-        "names a value"
+        "names a value" + _closed(jaxpr)
+    )
+
+
+def _closed(jaxpr: Any) -> str:
+    """Say that there is a part of a function that cannot be cut, if there is."""
+    if not jaxprs.calls_exported(jaxpr):
+        return ""
+    return (
+        "; it calls an exported function (jax.export), which is compiled code with no ReLU or "
+        "layer to be found in it: hand over the function that was exported"
     )
 
 

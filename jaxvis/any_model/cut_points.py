@@ -135,15 +135,15 @@ class Points:
             if value in self.all_paths and all_places_needed(value, parts, self._space(value))
         ]
 
-    def last(self) -> Value:
-        """Return the default, the last good value; raise ValueError if there is none."""
+    def last(self, why: str = "") -> Value:
+        """Return the default, the last good value; raise ValueError, with why, if there is none."""
         good = self.good
         if not good:
             rows = [self.describe(value).layer for value in self.values]
             raise InputError(
                 "no value with space axes lies on all paths from the images to the output, so that "
                 "there is no layer that Grad-CAM is best taken of; wanted layer=, one of "
-                f"{', '.join(rows[-LISTED:]) or 'none'}: jv.cut_points(f, x) lists them"
+                f"{', '.join(rows[-LISTED:]) or 'none'}: jv.cut_points(f, x) lists them" + why
             )
         last = good[-1]
         while (larger := self._before_pooling(last)) in good:

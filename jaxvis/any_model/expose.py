@@ -18,6 +18,7 @@ from jaxvis.any_model.cut_at import cut_at
 from jaxvis.any_model.last_activation import last_activation
 from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
+from jaxvis.any_model.training import in_plain_words
 from jaxvis.errors import InputTypeError
 from jaxvis.gradients.called import note_last, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
@@ -40,7 +41,8 @@ class ExposedRelu:
     def __call__(self, *args: Any, relu: Relu | Rule = jax.nn.relu, **kwargs: Any) -> Any:
         """Call the function with `relu` in the place of its ReLUs."""
         if relu is jax.nn.relu:
-            return self.function(*args, **kwargs)
+            with in_plain_words():
+                return self.function(*args, **kwargs)
         traced = jaxprs.trace(self.function, args, kwargs)
         plan, found = plan_relus(traced.jaxpr, traced.consts, self.forms)
         if not found.relus:

@@ -112,7 +112,7 @@ class Flow(NamedTuple):
     """Which values of a program lie between its inputs and its outputs.
 
     Attributes:
-        between: values that depend on an input, and on which an output depends; differentiable.
+        between: values that depend on an input, and from which a gradient of an output comes back.
         users: the steps on the way to an output that use a value.
         ends: values that are outputs.
     """
@@ -127,18 +127,21 @@ def flow(flat: Flat, sources: tuple[Value, ...] | None = None) -> Flow:
     depends = set(flat.inputs if sources is None else sources)
     for step in flat.steps:
         if depends.intersection(step.inputs):
-            depends.update(step.outputs)
+            depends.update(value for value in step.outputs if value.differentiable)
     ends = {value for value in flat.outputs if value is not None}
     leads = set(ends)
+    by_gradient = {value for value in ends if value.differentiable}
     for step in reversed(flat.steps):
         if leads.intersection(step.outputs):
             leads.update(values_of(step))
+        if by_gradient.intersection(step.outputs):
+            by_gradient.update(value for value in values_of(step) if value.differentiable)
     users: dict[Value, list[Step]] = {}
     for step in flat.steps:
         if leads.intersection(step.outputs):
             for value in values_of(step):
                 users.setdefault(value, []).append(step)
-    between = {value for value in depends & leads if value.differentiable}
+    between = depends & by_gradient
     return Flow(between, users, ends)
 
 
@@ -154,7 +157,12 @@ def bottlenecks(flat: Flat, between: Flow) -> set[Value]:
     any more. (If u were needed besides, a path through u would go around the value.)
     """
     numbers = {step.path: number for number, step in enumerate(flat.steps)}
-    last = {value: numbers[users[-1].path] for value, users in between.users.items()}
+    last = {
+        value: numbers[user.path]
+        for value, users in between.users.items()
+        for user in users
+        if between.between.intersection(user.outputs)
+    }
     last |= dict.fromkeys(between.ends, len(flat.steps))
     needed = {value for value in flat.inputs if value in between.between}
     found = set()

@@ -19,6 +19,8 @@ from jax.ad_checkpoint import checkpoint_name
 from jax.extend import source_info_util
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
+from jaxvis.any_model.training import in_plain_words
+
 Function = Callable[..., Any]
 
 JAX_FOLDER = str(Path(jax.__file__).parent) + os.sep  # "jax_models" lies beside it, not in it
@@ -58,7 +60,8 @@ def trace(f: Function, args: tuple, kwargs: dict) -> Traced:
         rest = iter(arrays)
         merged = [next(rest) if is_array(leaf) else leaf for leaf in leaves]
         args, kwargs = jax.tree.unflatten(in_tree, merged)
-        outputs, out_tree = jax.tree.flatten(f(*args, **kwargs))
+        with in_plain_words():
+            outputs, out_tree = jax.tree.flatten(f(*args, **kwargs))
         out_trees.append(out_tree)
         return outputs
 
@@ -261,6 +264,11 @@ def inline(
 def is_mark(eqn: JaxprEqn) -> bool:
     """Whether an equation gives the value that `inline` marked."""
     return eqn.primitive.name == "name" and eqn.params["name"] == MARK
+
+
+def calls_exported(jaxpr: Any) -> bool:
+    """Whether a program calls one that was exported, `jax.export`, into which nothing can look."""
+    return any(visit.eqn.primitive.name == "call_exported" for visit in walk(jaxpr))
 
 
 def channel_axis(convolution: JaxprEqn) -> int:

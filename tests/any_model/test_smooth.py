@@ -5,6 +5,7 @@ from functools import partial
 import equinox as eqx
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
