@@ -32,6 +32,9 @@ from .methods.method import Method as Method
 from .methods.method import Pass as Pass
 from .methods.saliency import input_gradient as input_gradient
 from .methods.saliency import saliency as saliency
+from .models.from_equinox import from_equinox as from_equinox
+from .models.from_keras import from_keras as from_keras
+from .models.from_linen import from_linen as from_linen
 from .models.labels import top_k as top_k
 from .models.layers import LAYERS as LAYERS
 from .models.network import Network as Network

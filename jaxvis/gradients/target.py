@@ -142,7 +142,8 @@ def check_inputs(x: Any) -> int:
         if not jnp.issubdtype(leaf.dtype, jnp.floating) or leaf.ndim < (2 if alone else 1):
             raise InputError(
                 f"x has dtype {leaf.dtype} and shape {leaf.shape}; wanted floats (n, height, "
-                "width, channels): jv.preprocess(images), with the batch axis even for one image"
+                "width, channels), as the network's own preprocessing makes them (VGG16's is "
+                "jv.preprocess), with the batch axis even for one image"
             )
     sizes = {leaf.shape[0] for leaf in leaves}
     if len(sizes) != 1:

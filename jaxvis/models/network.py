@@ -179,21 +179,15 @@ def _name_of(model: Any) -> str:
     return found if isinstance(found, str) else type(model).__name__
 
 
-def _check(network: Network) -> Any:
-    """Raise what is wrong between an image and its logits; only `preprocess` computes.
-
-    Returns the input that one image gives.
-    """
-    size = network.size
+def one_input(size: tuple[int, int], preprocess: Preprocess) -> Any:
+    """Return what a network is given for one black image, checked; only `preprocess` computes."""
     if (
         not isinstance(size, tuple)
         or len(size) != 2
         or not all(isinstance(side, int) and side > 0 for side in size)
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
-    if isinstance(network.model, VGG16) and not network.model.architecture.top:
-        return None  # without a classifier there are no logits, but a body to cut
-    x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
+    x = preprocess(np.zeros((1, *size, 3), np.uint8))
     try:
         x = as_inputs(x)
         fits = check_inputs(x) == 1
@@ -214,6 +208,14 @@ def _check(network: Network) -> Any:
             f"preprocess returned {x.dtype} {shape}, channels first; wanted (n, height, width, "
             "channels), and a model that moves them: model(jnp.moveaxis(x, -1, 1))"
         )
+    return x
+
+
+def _check(network: Network) -> Any:
+    """Raise what is wrong between an image and its logits; return the input for one image."""
+    x = one_input(network.size, network.preprocess)
+    if isinstance(network.model, VGG16) and not network.model.architecture.top:
+        return x  # without a classifier there are no logits, but a body to cut
     try:
         logits = jax.eval_shape(network.forward, x)
     except TypeError as error:
