@@ -58,7 +58,8 @@ class Maps(Mapping[MapName, Any]):
     def __repr__(self) -> str:
         """What there is, not its numbers."""
         shapes = [f"{m}[{r!r}]: {_shapes(value)}" for (m, r), value in self.items()]
-        return f"Maps(logits: {_shapes(self.logits)}, {', '.join(shapes)})"
+        logits = "?[]" if self.logits is None else _shapes(self.logits)
+        return f"Maps(logits: {logits}, {', '.join(shapes)})"
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -86,8 +86,8 @@ def test_every_rule_is_the_formula(name):
 
             wanted = jax.jit(jax.grad(lambda x: f(x)[:, 1].sum()))(X)
             found = jv.input_gradient(g, X, 1, rule=rule)
-        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
-    assert np.abs(wanted).max() > 0
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+    assert np.abs(wanted).max() > 0.1
 
 
 @pytest.mark.parametrize("name", ["gelu", "exact gelu", "silu", "elu", "leaky_relu"])
@@ -97,7 +97,7 @@ def test_vanilla_is_the_true_gradient_and_the_values_are_unchanged(name):
     g = jv.expose_relu(f, forms=("relu", form))
     np.testing.assert_array_equal(jax.jit(lambda x: g(x, relu=jv.VANILLA))(X), jax.jit(f)(X))
     wanted = jax.jit(jax.grad(lambda x: f(x)[:, 1].sum()))(X)
-    np.testing.assert_allclose(jv.input_gradient(g, X, 1), wanted, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(jv.input_gradient(g, X, 1), wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_all_rules_in_one_call_and_at_a_cut():
