@@ -25,7 +25,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.network is not None:
         from jaxvis.weights.load import load
 
-        names = load(chosen.network).labels
+        names = load(chosen.network, **shared.told(chosen)).labels
         if names is None:
             raise InputError(f"{chosen.network} has no class names")
     found = labels.search(chosen.text, names)

@@ -49,6 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
         labels=shared.labels(chosen), scenes=chosen.scenes, closely=chosen.closely,
         layer=chosen.layer, methods=chosen.methods, rules=chosen.rules,
         precision=shared.precision(chosen, network), resample=chosen.resample,
+        told=shared.told(chosen),
     )  # fmt: skip
     start = time.perf_counter()
     with Progress(chosen.quiet or chosen.json) as progress:

@@ -8,7 +8,9 @@ from typing import Any
 from jaxvis.cli.exits import TEXT
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
+from jaxvis.models.heads import ACTIVATIONS, POOLINGS
 from jaxvis.models.labels import read_labels
+from jaxvis.models.preprocessing import MODES
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING
 from jaxvis.report.output import OutputError
@@ -28,8 +30,18 @@ def command(
 def network(add: Add, default: str) -> None:
     """`--network`, which was `--weights` when there was only VGG16."""
     add("--network", "--weights", metavar="NAME|FILE|MODULE:FUNCTION",
-        help="'demo', 'imagenet', a Keras .h5 file of VGG16, or a function of yours that returns a "
-        f"jv.Network; {default}")  # fmt: skip
+        help="'demo', 'imagenet', a VGG16 that Keras saved, with a head of yours or its own "
+        "(.keras, .h5, .weights.h5), or a function of yours that returns a jv.Network; "
+        f"{default}")  # fmt: skip
+    told = "where the file does not tell"
+    add("--preprocess", choices=sorted(MODES), help="how images become what a network from a file "
+        "reads, which its weights do not tell: "
+        + "; ".join(f"{name}: {what}" for name, what in MODES.items())
+        + "; default caffe, or raw for one that scales them itself")  # fmt: skip
+    add("--size", type=size, metavar="HEIGHTxWIDTH", help=f"of the input in pixels, {told}")
+    add("--pool", choices=sorted(POOLINGS), help="the global pooling before the first dense "
+        f"layer, {told}")  # fmt: skip
+    add("--activation", choices=ACTIVATIONS, help=f"of the hidden dense layers, {told}")
 
 
 def what_is_explained(add: Add, default: str) -> None:
@@ -76,6 +88,12 @@ def precision(chosen: argparse.Namespace, name: str) -> str | None:
     return chosen.precision or (None if names_function(name) else "highest")
 
 
+def told(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Return what was told of a network from a file, as `load` takes it."""
+    given = {name: getattr(chosen, name) for name in ("preprocess", "size", "pool", "activation")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def labels(chosen: argparse.Namespace) -> list[str] | None:
     """Return the names in the file of `--labels`, if it was given."""
     return None if chosen.labels is None else read_labels(chosen.labels)
@@ -97,6 +115,16 @@ def use_cache(chosen: argparse.Namespace) -> None:
             f"{where}: compiled code cannot be kept: {error}; leave it out, or set {VARIABLE} to "
             "a folder of your own"
         ) from error
+
+
+def size(text: str) -> tuple[int, int]:
+    """Height and width, as "150x200", or one number for both."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) >= 32 for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size; wanted HEIGHTxWIDTH in pixels, each at least 32, as 150x200"
+        )
+    return int(sides[0]), int(sides[-1])
 
 
 def layer(text: str) -> str | int:

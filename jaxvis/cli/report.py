@@ -45,7 +45,7 @@ def run(chosen: argparse.Namespace) -> int:
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
         colormap=chosen.colormap, alpha=chosen.alpha, boxes=chosen.boxes,
-        evaluate=not chosen.no_evaluation,
+        evaluate=not chosen.no_evaluation, told=shared.told(chosen),
     )  # fmt: skip
     with Progress(chosen.quiet or chosen.json) as progress:
         done = write_report(images, chosen.out, wanted, progress=progress)

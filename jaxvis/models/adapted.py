@@ -4,13 +4,19 @@ What a library writes is turned into a function of the input, its weights data a
 then a last softmax is taken off, the ReLUs are exposed, and the layer is chosen for Grad-CAM.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from jaxvis.any_model.expose import expose_relu
 from jaxvis.any_model.last_activation import without_last_activation
-from jaxvis.errors import InputTypeError
-from jaxvis.models.network import Network, Preprocess, describe, one_input
+from jaxvis.models.network import Network, Preprocess, check_size, describe, one_input
+from jaxvis.models.preprocessing import preprocessing
+
+# What makes probabilities of the logits that are left when an activation was taken off.
+OUTPUTS: Mapping[str | None, Literal["softmax", "sigmoid"] | None] = {
+    None: None, "softmax": "softmax", "log_softmax": "softmax", "sigmoid": "sigmoid",
+    "log_sigmoid": "sigmoid",
+}  # fmt: skip
 
 
 def adapted(
@@ -28,23 +34,10 @@ def adapted(
     Raises:
         TypeError, ValueError: as `describe` and `expose_relu`.
     """
-    function = as_preprocess(preprocess)
-    logits, _ = without_last_activation(call, one_input(size, function))
+    check_size(size)
+    function = preprocessing(preprocess)
+    logits, kind = without_last_activation(call, one_input(size, function))
     return describe(
         expose_relu(logits, forms=forms), size=size, preprocess=function, labels=labels,
-        layer=layer, name=name,
+        layer=layer, name=name, output=OUTPUTS[kind],
     )  # fmt: skip
-
-
-def as_preprocess(preprocess: str | Preprocess) -> Preprocess:
-    """Return a preprocessing by its name, or the function that it is.
-
-    Raises:
-        TypeError: neither.
-    """
-    if callable(preprocess):
-        return preprocess
-    raise InputTypeError(
-        f"preprocess is {preprocess!r}; wanted a function from uint8 RGB (n, height, width, 3) to "
-        "the input of the network"
-    )

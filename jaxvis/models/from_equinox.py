@@ -34,7 +34,8 @@ def from_equinox(
         model: an `equinox.Module`, called as `model(x)`, or `model(x, state)` with a state.
         state: an `equinox.nn.State` of batch normalisation, as `eqx.nn.make_with_state` returns.
         preprocess: from uint8 RGB (n, height, width, 3) to floats (n, height, width, channels), or
-            to a tuple of arrays, which the module is then given as one argument.
+            to a tuple of arrays, which the module is then given as one argument; or one of Keras's
+            modes by its name, as in `describe`.
         size, labels, name: as in `Network`; the name is that of its class unless given.
         layer: anything that `cut_at` takes; Equinox has no names of layers. Unless given,
             `cut_points(model, x).last`.

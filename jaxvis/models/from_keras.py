@@ -10,8 +10,9 @@ from jaxtyping import UInt8
 from jaxvis.any_model.adapters import keras_call
 from jaxvis.any_model.relu_sites import FORMS
 from jaxvis.errors import InputTypeError
-from jaxvis.models.adapted import adapted, as_preprocess
+from jaxvis.models.adapted import adapted
 from jaxvis.models.network import Network, Preprocess
+from jaxvis.models.preprocessing import preprocessing
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,8 @@ def from_keras(
 
     Args:
         model: a built `keras.Model`, whether functional, sequential or a subclass.
-        preprocess: from uint8 RGB (n, height, width, 3) to its input, a list of arrays as a tuple.
+        preprocess: from uint8 RGB (n, height, width, 3) to its input, a list of arrays as a tuple;
+            or one of Keras's modes by its name, as in `describe`: "caffe", "tf", "torch".
         size: height and width of its input, unless the model says so itself.
         labels, name: as in `Network`; the name is the model's own unless given.
         layer: the name of a Keras layer, of a nested model too ("vgg16/block5_conv3"), or anything
@@ -54,9 +56,11 @@ def from_keras(
         ValueError: as `describe`.
     """
     call = keras_call(model)
+    shape = getattr(model, "input_shape", None)
+    channels = 1 if isinstance(shape, tuple) and shape[-1] == 1 else 3
     return adapted(
         call, size=_size(model) if size is None else size, labels=labels, layer=layer, forms=forms,
-        preprocess=_Reads(as_preprocess(preprocess), model), name=name or model.name,
+        preprocess=_Reads(preprocessing(preprocess, channels), model), name=name or model.name,
     )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ def from_linen(
     Args:
         module: a `flax.linen.Module`; its variables may be bound to it.
         variables: what `module.init` returned, or a training made of it: "params", "batch_stats".
-        preprocess: from uint8 RGB (n, height, width, 3) to its input.
+        preprocess: from uint8 RGB (n, height, width, 3) to its input, or one of Keras's modes by
+            its name, as in `describe`.
         size, labels, name: as in `Network`; the name is that of its class unless given.
         layer: the name of a module inside, "Block_3" or "ResNet/Block_3", or anything else that
             `cut_at` takes; unless given, `cut_points(module, x).last`.

@@ -21,7 +21,7 @@ class ClassNameError(InputError):
 
 
 class Prediction(NamedTuple):
-    """One class of one image, with its softmax probability in 0..1."""
+    """One class of one image, with its probability in 0..1."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     name: str
@@ -112,19 +112,20 @@ def search(text: str, labels: Sequence[str] | None = None) -> list[tuple[int, st
 
 
 def top_k(
-    logits: Float[Any, "n classes"], k: int = 5, *, labels: Sequence[str] | None = None
-) -> list[list[Prediction]]:
+    logits: Float[Any, "n classes"], k: int = 5, *, labels: Sequence[str] | None = None,
+    output: str = "softmax",
+) -> list[list[Prediction]]:  # fmt: skip
     """Return the k most probable classes of each image, best first, ties in the order of indices.
 
-    The probabilities are those of `softmax`. `logits` is a NumPy or JAX array. Without `labels`,
-    1000 classes have the ImageNet names and any other number "class 0", "class 1", ... All
-    classes are returned where k exceeds them.
+    The probabilities are those of `probabilities`, whose `output` says what makes them. `logits`
+    is a NumPy or JAX array. Without `labels`, 1000 classes have the ImageNet names and any other
+    number "class 0", "class 1", ... All classes are returned where k exceeds them.
 
     Raises:
         ValueError: logits of another shape, with NaN or without a finite maximum; k under 1;
             a number of labels that is not the number of classes.
     """
-    p = softmax(logits)
+    p = probabilities(logits, output)
     if k < 1:
         raise InputError(f"k is {k}; wanted at least 1")
     classes = p.shape[1]
@@ -139,6 +140,29 @@ def top_k(
         [Prediction(int(c), labels[c], float(row[c])) for c in best]
         for row, best in zip(p, order, strict=True)
     ]
+
+
+def probabilities(
+    logits: Float[Any, "n classes"], output: str = "softmax"
+) -> Float64[np.ndarray, "n classes"]:
+    """Return the probability of every class, computed in float64.
+
+    Args:
+        logits: what a network returns.
+        output: "softmax" for classes of which one is right, "sigmoid" for those that are asked
+            about one by one, p_c = 1 / (1 + exp(-z_c)).
+
+    Raises:
+        ValueError: another output, or as `softmax`.
+    """
+    if output == "softmax":
+        return softmax(logits)
+    if output != "sigmoid":
+        raise InputError(f"output is {output!r}; wanted 'softmax' or 'sigmoid'")
+    softmax(logits)  # raises what is wrong with them
+    z = np.asarray(logits).astype(np.float64)
+    small = np.exp(-np.abs(z))  # at most 1, so that nothing overflows
+    return np.where(z >= 0, 1, small) / (1 + small)
 
 
 def softmax(logits: Float[Any, "n classes"]) -> Float64[np.ndarray, "n classes"]:

@@ -4,7 +4,7 @@ Nothing that works on a `Network` knows VGG16 by name. `describe` makes one of a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -18,8 +18,9 @@ from jaxvis.gradients.cut import is_pair
 from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
 from jaxvis.models import labels as _labels
 from jaxvis.models.layers import summary_table
+from jaxvis.models.one_unit import two_classes
 from jaxvis.models.parameters import parameter_table
-from jaxvis.models.preprocessing import preprocess as _caffe
+from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import VGG16
 
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
@@ -35,6 +36,7 @@ class Network(NamedTuple):
         labels: a name for every class, or None.
         layer: where Grad-CAM is taken unless another layer is asked for.
         name: for captions.
+        output: what makes probabilities of the logits: "softmax", or "sigmoid" of each by itself.
     """
 
     model: Any
@@ -43,6 +45,7 @@ class Network(NamedTuple):
     labels: tuple[str, ...] | None
     layer: str | int
     name: str
+    output: Literal["softmax", "sigmoid"] = "softmax"
 
     def class_index(self, name: str) -> int:
         """Return the index of a class by name, or by its number as text: 99 for "goose" or "99".
@@ -117,21 +120,27 @@ def describe(
     model: Any,
     *,
     size: tuple[int, int] | None = None,
-    preprocess: Preprocess | None = None,
+    preprocess: Preprocess | str | None = None,
     labels: Sequence[str] | None = None,
     layer: str | int | None = None,
     name: str | None = None,
+    output: Literal["softmax", "sigmoid"] | None = None,
 ) -> Network:
     """Return the `Network` of a model, checked by tracing it once; nothing is computed.
 
-    A `VGG16` knows all of it by itself. Of any other model, `size` and `preprocess` are wanted;
+    A `VGG16` knows all of it by itself, but for the preprocessing, which no file of weights tells:
+    Keras's "caffe" unless given. Of any other model, `size` and `preprocess` are wanted;
     `layer` is the last value that all paths go through, `cut_points(model, x).last`, unless it is
     given, or the model brings a `cut` of its own, which is asked for layer -1. A Keras, Flax or
     Equinox model is exposed as by `expose_relu`.
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
-        size, preprocess, labels, layer, name: as in `Network`.
+        size, labels, layer, name: as in `Network`.
+        preprocess: as there, or one of Keras's modes by its name: "caffe", "tf" (-1 to 1), "torch",
+            "rescale" (0 to 1), or "raw" (0 to 255).
+        output: as there, "softmax" unless given. The one output z of a model of a single unit, a
+            sigmoid as a rule, becomes two: class 1 is the unit, class 0 its negative.
 
     Raises:
         TypeError: the model cannot be called, takes no `relu=`, or something that it needs to be
@@ -139,13 +148,15 @@ def describe(
         ValueError: `preprocess` or the model returns something else than wanted, or the number of
             labels is not that of the classes.
     """
+    names = None if labels is None else tuple(labels)
     if isinstance(model, VGG16):
-        side = model.architecture.size
-        names = model.labels if labels is None else tuple(labels)
+        arch = model.architecture
+        by: Literal["softmax", "sigmoid"] = output or arch.output
+        chosen = model.reads or model.preprocess if preprocess is None else preprocess
         made = Network(
-            model, size or (side, side), preprocess or _caffe, names,
-            "block5_conv3" if layer is None else layer,
-            name or "VGG16",
+            model, size or arch.size, preprocessing(chosen, arch.channels), names or model.labels,
+            "block5_conv3" if layer is None else layer, name or "VGG16",
+            by,
         )  # fmt: skip
     else:
         if size is None or preprocess is None:
@@ -153,15 +164,13 @@ def describe(
                 f"a {type(model).__name__} does not say what it reads; wanted size=(height, width) "
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
-        names = None if labels is None else tuple(labels)
         given = as_model(model)
         default = LAST if isinstance(given, ExposedRelu) else -1
         made = Network(
-            given, size, preprocess, names, default if layer is None else layer,
-            name or _name_of(model),
+            given, size, preprocessing(preprocess), names, default if layer is None else layer,
+            name or _name_of(model), output or "softmax",
         )  # fmt: skip
-    x = _check(made)
-    return _with_last(made, x) if made.layer == LAST else made
+    return _checked(made)
 
 
 def _with_last(network: Network, x: Any) -> Network:
@@ -179,14 +188,18 @@ def _name_of(model: Any) -> str:
     return found if isinstance(found, str) else type(model).__name__
 
 
-def one_input(size: tuple[int, int], preprocess: Preprocess) -> Any:
-    """Return what a network is given for one black image, checked; only `preprocess` computes."""
+def check_size(size: Any) -> None:
+    """Raise ValueError unless this is (height, width)."""
     if (
         not isinstance(size, tuple)
         or len(size) != 2
         or not all(isinstance(side, int) and side > 0 for side in size)
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
+
+
+def one_input(size: tuple[int, int], preprocess: Preprocess) -> Any:
+    """Return what a network is given for one black image, checked; only `preprocess` computes."""
     x = preprocess(np.zeros((1, *size, 3), np.uint8))
     try:
         x = as_inputs(x)
@@ -211,11 +224,15 @@ def one_input(size: tuple[int, int], preprocess: Preprocess) -> Any:
     return x
 
 
-def _check(network: Network) -> Any:
-    """Raise what is wrong between an image and its logits; return the input for one image."""
-    x = one_input(network.size, network.preprocess)
+def _checked(network: Network) -> Network:
+    """Return the network, two classes made of one unit, its layer called by its name.
+
+    Raises what is wrong between an image and its logits; only `preprocess` computes.
+    """
+    check_size(network.size)
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
-        return x  # without a classifier there are no logits, but a body to cut
+        return network  # without a classifier there are no logits, but a body to cut
+    x = one_input(network.size, network.preprocess)
     try:
         logits = jax.eval_shape(network.forward, x)
     except TypeError as error:
@@ -227,9 +244,11 @@ def _check(network: Network) -> Any:
         ) from error
     check_logits(logits, 1)
     classes = logits.shape[1]
+    if classes == 1:
+        network, classes = network._replace(model=two_classes(network.model), output="sigmoid"), 2
     if network.labels is not None and len(network.labels) != classes:
         raise InputError(
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )
-    return x
+    return _with_last(network, x) if network.layer == LAST else network

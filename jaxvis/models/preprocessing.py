@@ -1,14 +1,92 @@
-"""uint8 RGB -> what VGG16 reads, and back: Keras's mode "caffe". No JAX needed."""
+"""uint8 RGB -> what a network reads. No JAX needed.
+
+`preprocess` is Keras's mode "caffe", which its VGG16 was trained with; `Preprocessing` has the
+others. Which one a network wants cannot be seen from its weights.
+"""
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num, UInt8
 
-from jaxvis.errors import InputError
+from jaxvis.errors import InputError, InputTypeError
 
 BGR_MEAN = (103.939, 116.779, 123.68)  # of ImageNet
+RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, in [0, 1]
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey: ITU-R BT.601, as in Pillow's "L"
+
+MODES = {
+    "caffe": "BGR, ImageNet's mean subtracted",
+    "tf": "-1 to 1",
+    "torch": "0 to 1, then ImageNet's mean subtracted, divided by its deviation",
+    "rescale": "0 to 1",
+    "raw": "0 to 255, for a network that scales them itself",
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A way from uint8 RGB (n, height, width, 3) to what a network reads, float32, by its name.
+
+    "tf" and "torch" are modes of Keras's `preprocess_input`, whose "caffe" is `preprocess`.
+
+    Attributes:
+        mode: one of `MODES`, but for "caffe".
+        channels: 3, or 1 for a network that reads grey images, which are then made first.
+    """
+
+    mode: str
+    channels: int = 3
+
+    def __call__(
+        self, images: UInt8[Any, "n height width 3"]
+    ) -> Float[Any, "n height width channels"]:
+        """Return the images as the network reads them.
+
+        Raises:
+            ValueError: as `preprocess`.
+        """
+        _check_array("images", images, ("uint8",), "uint8, 0 to 255, as load_images returns them")
+        x = images.astype(np.float32)
+        if self.channels == 1:
+            x = (x * np.array(LUMA, np.float32)).sum(axis=-1, keepdims=True)
+        match self.mode:
+            case "tf":
+                return x / np.float32(127.5) - np.float32(1)
+            case "rescale":
+                return x / np.float32(255)
+            case "torch":
+                mean, deviation = (np.array(a, np.float32) for a in (RGB_MEAN, RGB_STD))
+                return (x / np.float32(255) - mean) / deviation
+        return x
+
+
+def preprocessing(mode: str | Callable[[Any], Any], channels: int = 3) -> Callable[..., Any]:
+    """Return the preprocessing of a name in `MODES`; a function as it is.
+
+    Raises:
+        TypeError: neither a name nor a function.
+        ValueError: an unknown name, or one that has no meaning for a single channel.
+    """
+    listed = ", ".join(f"{name!r} ({about})" for name, about in MODES.items())
+    if not isinstance(mode, str):
+        if callable(mode):
+            return mode
+        raise InputTypeError(
+            f"preprocess is a {type(mode).__name__}; wanted a function of uint8 RGB images "
+            f"(n, height, width, 3), or one of {listed}"
+        )
+    if mode not in MODES:
+        raise InputError(f"preprocess is {mode!r}; wanted a function, or one of {listed}")
+    if channels == 1 and mode in ("caffe", "torch"):
+        raise InputError(
+            f"preprocess is {mode!r}, which is made for three channels, but the network reads one; "
+            "wanted 'rescale', 'tf', 'raw' or a function"
+        )
+    return preprocess if mode == "caffe" else Preprocessing(mode, channels)
 
 
 def preprocess(images: Num[Any, "*n height width 3"]) -> Float[Any, "*n height width 3"]:

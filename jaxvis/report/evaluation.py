@@ -4,8 +4,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jaxvis.errors import InputError
@@ -45,6 +46,7 @@ class Options(NamedTuple):
     rules: Sequence[str] = tuple(RULES)
     precision: str | None = None
     resample: str = "nearest"
+    told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
 
 
 def write_evaluation(
@@ -75,7 +77,9 @@ def write_evaluation(
         refuse_inputs(out, find_images(options.images))
     with staging(out, "evaluation", ("evaluation.md", "evaluation.json")) as place:
         progress("loading")
-        network = load(options.network, labels=options.labels, precision=options.precision)
+        network = load(
+            options.network, labels=options.labels, precision=options.precision, **options.told
+        )  # fmt: skip
         network = with_layer(network, options.layer)
         check_layer(network, options.methods)
         pairs = None

@@ -88,7 +88,9 @@ def compute(
     seconds: dict[str, float] = {}
     with _timed(seconds, "load weights"):
         progress("loading weights")
-        network = load(options.network, labels=options.labels, precision=options.precision)
+        network = load(
+            options.network, labels=options.labels, precision=options.precision, **options.told
+        )  # fmt: skip
         network = with_layer(network, options.layer)
     with _timed(seconds, "load images"):
         progress("loading images")
@@ -116,7 +118,7 @@ def compute(
     seconds["compile"] = compiled - start
     seconds["maps"] = time.perf_counter() - compiled
     classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
-    predictions = top_k(maps.logits, labels=network.labels)
+    predictions = top_k(maps.logits, labels=network.labels, output=network.output)
     evaluation = None
     if options.evaluate:
         with _timed(seconds, "evaluate"):

@@ -1,8 +1,9 @@
 """What a report is asked for, and all that it shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import Maps
-from jaxvis.models.labels import Prediction, softmax
+from jaxvis.models.labels import Prediction, probabilities
 from jaxvis.models.network import Network
 from jaxvis.text import visible
 
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     alpha: float = 0.5
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
+    told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
 
 
 class Result(NamedTuple):
@@ -49,12 +51,11 @@ class Result(NamedTuple):
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""
+        shares_of = probabilities(self.maps.logits, self.network.output)
         return [
             f"{visible(file.stem)}\n{visible(self.network.class_name(index))} "
             f"{100 * shares[index]:.1f} %"
-            for file, index, shares in zip(
-                self.files, self.classes, softmax(self.maps.logits), strict=True
-            )
+            for file, index, shares in zip(self.files, self.classes, shares_of, strict=True)
         ]
 
 

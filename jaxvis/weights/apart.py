@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jaxvis.models.layers import Architecture
+from jaxvis.models.layers import architecture_of, as_config
 from jaxvis.weights import errors
-from jaxvis.weights.arrays import Block, Plan, Stored
+from jaxvis.weights.arrays import Block, Plan, Stored, Told
 from jaxvis.weights.opened import AGAIN, Identity, check_whole
 
 TIMEOUT = 60.0  # seconds; a sound file takes a fifth of one, most of it to start Python
@@ -34,7 +34,9 @@ print(json.dumps(answer(**job)))
 """
 
 
-def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = None) -> Plan:
+def plan_apart(
+    file: Path, *, top: bool | None = None, told: Told = Told(), description: str | None = None,  # noqa: B008
+) -> Plan:  # fmt: skip
     """Do what `keras.make_plan` does, in a child process.
 
     Raises:
@@ -44,8 +46,13 @@ def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = Non
     if getattr(sys, "frozen", False) or not sys.executable:  # no Python to start: parse here
         from jaxvis.weights.keras import make_plan
 
-        return make_plan(file, classes=classes, top=top, identity=identity)
-    reply = _ask({"file": str(file), "classes": classes, "top": top, "identity": identity})
+        return make_plan(file, top=top, told=told, description=description, identity=identity)
+    reply = _ask(
+        {
+            "file": str(file), "top": top, "told": told, "description": description,
+            "identity": identity,
+        }
+    )  # fmt: skip
     if "error" in reply:
         kind = getattr(errors, reply.pop("error"))
         raise kind(reply["problem"], array=reply["array"], do=reply["do"])
@@ -57,8 +64,14 @@ def plan_apart(file: Path, *, classes: int | None = None, top: bool | None = Non
         for name, (shape, dtype, blocks, chunk, filters) in reply["places"].items()
     }  # fmt: skip
     labels = None if reply["labels"] is None else tuple(reply["labels"])
-    arch = Architecture(*reply["architecture"])
-    return Plan(arch, labels, reply["facts"], places, reply["checksums"], identity)
+    return Plan(
+        architecture_of(reply["architecture"]),
+        labels,
+        reply["facts"],
+        places,
+        reply["checksums"],
+        identity,
+    )
 
 
 def _ask(job: dict[str, Any]) -> dict[str, Any]:
@@ -97,14 +110,20 @@ def _endless(seconds: float) -> errors.WeightsFileError:
     )
 
 
-def answer(file: str, classes: int | None, top: bool | None, identity: list[int]) -> dict[str, Any]:
+def answer(
+    file: str, top: bool | None, told: list[Any], description: str | None, identity: list[int]
+) -> dict[str, Any]:
     """In the child: the plan, or the error, as JSON has it."""
     from jaxvis.weights.keras import make_plan
 
     _limit()
     try:
-        plan = make_plan(Path(file), classes=classes, top=top, identity=Identity(*identity))
-        return plan._asdict()
+        size, *rest = told
+        plan = make_plan(
+            Path(file), top=top, told=Told(size and (size[0], size[1]), *rest),
+            description=description, identity=Identity(*identity),
+        )  # fmt: skip
+        return {**plan._asdict(), "architecture": as_config(plan.architecture)}
     except errors.WeightsError as error:
         kind = type(error).__name__
         return {"error": kind, "problem": error.problem, "array": error.array, "do": error.do}

@@ -19,6 +19,7 @@ from jaxvis.weights.errors import WeightsFileError, WeightsMismatchError
 from jaxvis.weights.opened import AGAIN, Identity, opened
 
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
+NORMALIZATION = ("mean", "variance")  # arrays of a Normalization, which are read as others are
 PIECE = 1 << 24  # bytes that one thread reads at a time
 
 
@@ -39,6 +40,14 @@ class Stored(NamedTuple):
     blocks: tuple[Block, ...]
     chunk: tuple[int, ...] | None = None
     filters: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """What the user says of a network whose file does not: see `load_vgg16`."""
+
+    size: tuple[int, int] | None = None
+    pool: str | None = None
+    activation: str | None = None
 
 
 class Plan(NamedTuple):

@@ -5,6 +5,7 @@ _OF_PYTORCH = (
     "its numbers are in another order: build VGG16 in Keras, set its weights there, compare the "
     "logits, and save that"
 )
+KERAS = (b"metadata.json", b"config.json", b"model.weights.h5")
 _DOWNLOAD = "download the file itself, not the page about it"
 
 
@@ -27,10 +28,19 @@ def what_it_is(start: bytes) -> tuple[str, str]:
     return "no HDF5 file", _DOWNLOAD
 
 
+def is_keras_archive(start: bytes) -> bool:
+    """Whether a file that starts so is one that Keras's `model.save` writes: .keras."""
+    return start.startswith(b"PK\x03\x04") and _first_member(start).startswith(KERAS)
+
+
+def _first_member(start: bytes) -> bytes:
+    """The name of a ZIP archive's first member, which stands at byte 30."""
+    return start[30 : 30 + int.from_bytes(start[26:28], "little")]
+
+
 def _archive(start: bytes) -> tuple[str, str]:
-    """A ZIP archive, by the name of its first member, which stands at byte 30."""
-    name = start[30 : 30 + int.from_bytes(start[26:28], "little")]
-    if name.startswith((b"metadata.json", b"config.json", b"model.weights.h5")):
+    name = _first_member(start)
+    if name.startswith(KERAS):
         return "a Keras archive (.keras)", _IN_KERAS
     if b"/data.pkl" in name or b"/byteorder" in name or b"/.format" in name:
         return "a PyTorch file (.pth, .pt)", _OF_PYTORCH

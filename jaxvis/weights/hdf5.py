@@ -133,6 +133,27 @@ def _step(group: h5py.Group, step: str, name: str, wanted: type) -> h5py.Group:
     return here
 
 
+def names_in(group: h5py.Group) -> list[str]:
+    """Return the names of a group's links, wherever they may lead, sorted.
+
+    Raises:
+        WeightsLayoutError: more than a thousand, or names that are not UTF-8.
+        WeightsFileError: the C library cannot list them.
+    """
+    try:
+        count = len(group)
+        names = list(group) if count <= MAX_NAMES else []
+    except UnicodeError as error:
+        raise WeightsLayoutError(f"{group.name} holds names that are not UTF-8 text",
+            do="write the file with Keras's save_weights",
+        ) from error  # fmt: skip
+    except H5_ERRORS as error:
+        raise WeightsFileError(f"damaged: {group.name}: {error}", do=AGAIN) from error
+    if count > MAX_NAMES:
+        raise _too_long(str(group.name), "entries", count)
+    return sorted(str(name) for name in names)
+
+
 def text_attribute(owner: h5py.Group, name: str) -> list[str] | None:
     """Return an attribute as a list of strings, or None if it is not there.
 
@@ -213,19 +234,9 @@ def locate(array: str, data: h5py.Dataset, shape: tuple[int, ...]) -> Stored:
             that would unpack to far more than it is.
         WeightsFileError: data that is not there, or beyond the end of the file.
     """
-    try:  # the layout first: of a virtual dataset even the shape can be in another file
-        plist = data.id.get_create_plist()
-        layout, external = plist.get_layout(), plist.get_external_count()
-    except H5_ERRORS as error:
-        raise _damaged(array, error) from error
-    if external or layout in LAYOUTS:
-        what = "data in another file" if external else f"{LAYOUTS.get(layout)} storage"
-        raise WeightsLayoutError(
-            f"found {what}, wanted the data in this file, contiguous or chunked",
-            array=array,
-            do="save the weights again",
-        )
+    layout = _layout(array, data)
     try:
+        plist = data.id.get_create_plist()
         found, kind = data.shape, data.id.get_type()
         filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
         chunk = plist.get_chunk() if layout == h5py.h5d.CHUNKED else None
@@ -257,6 +268,32 @@ def locate(array: str, data: h5py.Dataset, shape: tuple[int, ...]) -> Stored:
     stored = Stored(shape, dtype, blocks, chunk, tuple(FILTERS[code] for code in filters))
     _check_blocks(array, data, stored)
     return stored
+
+
+def shape_of(array: str, data: h5py.Dataset) -> tuple[int, ...]:
+    """Return the shape that a dataset in this file declares; errors as `locate`."""
+    _layout(array, data)
+    try:
+        return tuple(data.shape or ())
+    except H5_ERRORS as error:
+        raise _damaged(array, error) from error
+
+
+def _layout(array: str, data: h5py.Dataset) -> int:
+    """How a dataset lies in this file; of a virtual one even the shape can be in another."""
+    try:
+        plist = data.id.get_create_plist()
+        layout, external = plist.get_layout(), plist.get_external_count()
+    except H5_ERRORS as error:
+        raise _damaged(array, error) from error
+    if external or layout in LAYOUTS:
+        what = "data in another file" if external else f"{LAYOUTS.get(layout)} storage"
+        raise WeightsLayoutError(
+            f"found {what}, wanted the data in this file, contiguous or chunked",
+            array=array,
+            do="save the weights again",
+        )
+    return layout
 
 
 def _contiguous(data: h5py.Dataset) -> Block:

@@ -1,12 +1,8 @@
-"""What a Keras .h5 file of VGG16 has to hold, and where in it the kernels and biases are.
+"""What a file of a Keras VGG16 has to hold, and where in it the weights are: a checked `Plan`.
 
-Two layouts are read. Keras 1 and 2 (and its ImageNet files) list layers and arrays in attributes:
-
-    /                      layer_names = block1_conv1, block1_conv2, block1_pool, ...
-    /block1_conv1          weight_names = block1_conv1_W_1:0, block1_conv1_b_1:0
-    /block1_conv1/block1_conv1_W_1:0   the kernel; a whole saved model has all under /model_weights
-
-Keras 3 numbers the layers of a type: /layers/conv2d/vars/0 is the first kernel, .../1 its bias.
+What the network is says the file itself, if `save_vgg16` or Keras has written that into it
+(`description`); else it follows from names and shapes (`inferred`). Then every array is found
+(`layouts`), and its shape, dtype and place are checked (`hdf5`), before the first is read.
 """
 
 import json
@@ -17,16 +13,23 @@ from typing import Any
 import h5py
 
 from jaxvis.errors import InputError
-from jaxvis.models.layers import Architecture, LayerShape, architecture, layer_shapes
-from jaxvis.weights.arrays import CONFIG, Plan
-from jaxvis.weights.described import CONFIG as MODEL_CONFIG
-from jaxvis.weights.described import ONE_BY_ONE, check_description
+from jaxvis.models.layers import Architecture, architecture_of, layer_shapes
+from jaxvis.weights.arrays import CONFIG, NORMALIZATION, Plan, Told
+from jaxvis.weights.description import CONFIG as MODEL_CONFIG
+from jaxvis.weights.description import Described, Source, describe_model, snake_case
 from jaxvis.weights.errors import WeightsLayoutError, WeightsMismatchError
 from jaxvis.weights.hdf5 import child, has, locate, open_h5, text_attribute
+from jaxvis.weights.inferred import check_names, infer
+from jaxvis.weights.layouts import (
+    is_listed,
+    listed_arrays,
+    listed_layers,
+    numbered_arrays,
+    root_of,
+    some,
+)
 from jaxvis.weights.opened import Identity
 
-Pairs = dict[str, tuple[h5py.Dataset, ...]]
-ROLES = ("kernel", "bias")
 # What JSON of the wrong shape, or numbers like infinity, can raise.
 UNSUITABLE = (
     ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
@@ -34,68 +37,63 @@ UNSUITABLE = (
 
 
 def make_plan(
-    file: Path, *, classes: int | None = None, top: bool | None = None,
+    file: Path, *, top: bool | None = None, told: Told = Told(), description: str | None = None,  # noqa: B008
     identity: Identity | None = None,
 ) -> Plan:  # fmt: skip
-    """Check every name, link, shape, dtype and place in a file against the network it must hold.
+    """Check every name, link, shape, dtype and place in a file against the network that it holds.
 
     Args:
-        file: a Keras .h5 file of VGG16; the full one of ImageNet unless `save_vgg16` wrote it.
-        classes: another number of classes than ImageNet's.
+        file: an .h5 file of a Keras VGG16.
         top: whether it must have a classifier; None is what the file says of itself, else yes.
+        told: what the user says of the network.
+        description: of the network, as JSON, where it came beside the file.
         identity: of the file that it must be, if others have looked at it.
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
     """
     with open_h5(file, identity) as (opened, found_identity):
-        arch, labels, facts, checksums = _config(opened)
-        if top is not None:
-            arch = arch._replace(top=top)
-        if classes is not None and classes != arch.classes:
-            if CONFIG in opened.attrs:
-                raise WeightsMismatchError(
-                    f"has {arch.classes} classes, but labels= gives {classes} names",
-                    do="leave out labels=, or give as many",
-                )
-            arch = arch._replace(classes=classes)
-        if arch.top and arch.classes == 1:
-            raise WeightsMismatchError(
-                "has one output, of which a softmax makes 100 % whatever it is", do=ONE_BY_ONE
-            )
-        described = text_attribute(opened, MODEL_CONFIG)
-        if described is not None:
-            check_description("".join(described), top=arch.top)
-        shapes = [shape for shape in layer_shapes(arch) if shape.kernel_shape is not None]
-        found = find_datasets(opened, shapes)
-        places = {
-            f"{shape.name}/{role}": locate(f"{shape.name}/{role}", data, wanted or ())
-            for shape in shapes
-            for role, data, wanted in zip(
-                ROLES, found[shape.name], (shape.kernel_shape, shape.bias_shape), strict=True
-            )
-        }
-        return Plan(arch, labels, facts, places, checksums, found_identity)
+        labels: tuple[str, ...] | None = None
+        facts: dict[str, Any] = {}
+        checksums: dict[str, int] = {}
+        keras = text_attribute(opened, MODEL_CONFIG) if description is None else [description]
+        saved = None if keras is not None else _saved_by_jaxvis(opened)
+        if keras is not None:
+            where = f"attribute {MODEL_CONFIG!r}" if description is None else "config.json"
+            described = describe_model(
+                "".join(keras), top=top is not False, size=told.size, where=where
+            )  # fmt: skip
+            _check_told(told)
+        elif saved is not None:
+            arch, labels, facts, checksums = saved
+            arch = arch._replace(head=()) if top is False else arch
+            described = _as_saved(opened, arch, top)
+        else:
+            described = _inferred(opened, top is not False, told)
+        return Plan(
+            described.architecture, labels, facts, _places(opened, described),
+            checksums, found_identity,
+        )  # fmt: skip
 
 
-def _config(
+def _saved_by_jaxvis(
     opened: h5py.File,
-) -> tuple[Architecture, tuple[str, ...] | None, dict[str, Any], dict[str, int]]:
-    """Architecture, labels, facts and checksums in the file's attribute, or those of ImageNet."""
+) -> tuple[Architecture, tuple[str, ...] | None, dict[str, Any], dict[str, int]] | None:
+    """Architecture, labels, facts and checksums in the file's attribute, if it has one."""
     text = text_attribute(opened, CONFIG)
     if text is None:
-        return architecture(), None, {}, {}
+        return None
     try:
         config = json.loads("".join(text))
-        arch = architecture(**config["architecture"])
+        arch = architecture_of(config["architecture"])
         labels: Sequence[str] | None = config["labels"]
         if labels is not None:
             labels = tuple(str(name) for name in labels)
             if len(labels) != arch.classes:
                 raise InputError(f"{len(labels)} labels for {arch.classes} classes")
         checksums = {str(name): int(value) for name, value in config.get("crc32", {}).items()}
-        names = [shape.name for shape in layer_shapes(arch) if shape.kernel_shape is not None]
-        if checksums and checksums.keys() != {f"{name}/{role}" for name in names for role in ROLES}:
+        arrays = {f"{row.name}/{role}" for row in layer_shapes(arch) for role, _ in row.arrays}
+        if checksums and checksums.keys() != arrays:
             raise InputError("crc32 names other arrays")
         return arch, labels, dict(config["facts"]), checksums
     except UNSUITABLE as error:
@@ -104,135 +102,78 @@ def _config(
         ) from error  # fmt: skip
 
 
-def find_datasets(opened: h5py.File, shapes: Sequence[LayerShape]) -> Pairs:
-    """Find kernel and bias of every layer in `shapes`, whichever layout the file has.
-
-    Raises:
-        WeightsLayoutError: other layers or arrays than those, with a guess at what network it is.
-    """
-    root = opened
-    if has(opened, "model_weights"):
-        root = child(opened, "model_weights", dataset=False)
-    names = text_attribute(root, "layer_names")
-    if names is not None:
-        return _listed(root, names, shapes)
-    if has(opened, "layers"):
-        return _numbered(child(opened, "layers", dataset=False), shapes)
-    raise WeightsLayoutError(
-        "this HDF5 file holds no Keras weights: neither an attribute 'layer_names' nor a "
-        "group 'layers'",
-        do="wanted a file written by Keras's save_weights",
-    )
-
-
-def _listed(root: h5py.Group, names: list[str], shapes: Sequence[LayerShape]) -> Pairs:
-    """Keras 1 and 2: layers and arrays in the order of the attributes."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        group = child(root, name, dataset=False)
-        weights = text_attribute(group, "weight_names")
-        if weights is None:
-            raise WeightsLayoutError("no attribute 'weight_names'", array=name,
-                do="save the weights again with Keras",
+def _as_saved(opened: h5py.File, arch: Architecture, top: bool | None) -> Described:
+    """The layers of a file that `save_vgg16` wrote, each a group of its own name."""
+    names = [row.name for row in layer_shapes(arch) if row.arrays]
+    if is_listed(opened):
+        found = [layer.name for layer in listed_layers(root_of(opened)) if layer.arrays]
+        if found != names or (top and not arch.top):
+            check_names(found, arch.top if top is None else top, flat=True)
+            raise WeightsLayoutError(f"found the layers {some(found)}; wanted {some(names)}",
+                do="write the file with jaxvis.save_vgg16",
             )  # fmt: skip
-        if name in found or len(set(weights)) != len(weights):
-            what = "the layer" if name in found else f"an array of {_some(weights)}"
-            raise WeightsLayoutError(f"{what} is listed twice; wanted each once", array=name,
-                do="save the weights again with Keras",
+    counts: dict[str, int] = {}
+    sources = {}
+    for row in layer_shapes(arch):
+        stem = snake_case(row.kind)
+        number = counts[stem] = counts.get(stem, -1) + 1
+        path = f"layers/{stem}_{number}" if number else f"layers/{stem}"
+        sources[row.name] = Source(row.name, row.name, path)
+    for stem, number in counts.items() if not is_listed(opened) else ():
+        if has(child(opened, "layers", dataset=False), f"{stem}_{number + 1}"):
+            raise WeightsLayoutError(f"an extra layer, layers/{stem}_{number + 1}",
+                do=f"wanted {some(names)}",
             )  # fmt: skip
-        found[name] = weights
-    wanted = [shape.name for shape in shapes]
-    with_weights = [name for name, weights in found.items() if weights]
-    _check_names(with_weights, wanted)
-    for name in wanted:
-        _check_order(name, found[name])
-    return {
-        name: tuple(child(root, f"{name}/{weight}", dataset=True) for weight in found[name])
-        for name in wanted
-    }
+    return Described(arch, sources, None)
 
 
-def _check_order(name: str, weights: list[str]) -> None:
-    """Arrays go by order, but a name that says it is the other one is not to be trusted."""
-    if len(weights) != 2:
-        raise WeightsLayoutError(
-            f"found {len(weights)} arrays ({_some(weights)}), wanted a kernel and a bias",
-            array=name,
-            do="save the weights again with Keras",
-        )
-    leaves = [weight.rsplit("/", 1)[-1].removeprefix(f"{name}_") for weight in weights]
-    if leaves[0].startswith(("bias", "b_", "b:")) or leaves[1].startswith(("kernel", "W")):
-        raise WeightsLayoutError(
-            f"'weight_names' are {_some(weights)}; wanted the kernel first",
-            array=name,
-            do="save the weights again with Keras",
-        )
+def _inferred(opened: h5py.File, top: bool, told: Told) -> Described:
+    try:
+        return infer(opened, top=top, told=told)
+    except WeightsLayoutError:
+        raise
+    except InputError as error:
+        if isinstance(error, WeightsMismatchError):
+            raise
+        raise WeightsLayoutError(str(error), do="this is another network than VGG16") from error
 
 
-def _check_names(found: list[str], wanted: list[str]) -> None:
-    if found == wanted:
-        return
-    missing = [name for name in wanted if name not in found]
-    extra = [name for name in found if name not in wanted]
-    parts = [f"missing {_some(missing)}"] if missing else []
-    parts += [f"not in the network: {_some(extra)}"] if extra else []
-    parts += [f"layers in another order: {_some(found)}"] if not parts else []
-    looks, do = _looks_like(found)
-    raise WeightsLayoutError("; ".join(parts) + (f"; this looks like {looks}" if looks else ""),
-        do=_wanted(wanted) + do,
-    )  # fmt: skip
-
-
-def _some(names: list[str]) -> str:
-    """At most five names, none of them long: a file may have a thousand."""
-    return ", ".join(name[:40] for name in names[:5]) + ", ..." * (len(names) > 5)
-
-
-def _wanted(names: list[str]) -> str:
-    return f"wanted Keras's VGG16 {'with' if 'predictions' in names else 'without'} its classifier"
-
-
-def _looks_like(names: list[str]) -> tuple[str, str]:
-    """Name the network that a list of layers belongs to, where it is a common one, and the cure."""
-    if "block5_conv4" in names:
-        return "VGG19", ""
-    if any(name.startswith(("conv2_block", "res2a")) for name in names):
-        return "a ResNet", ""
-    if names and names[-1] == "block5_conv3":
-        return "VGG16 without its classifier ('notop')", ": pass top=False, or the other file"
-    if names and names[-1] == "predictions" and "block5_conv3" in names:
-        return "VGG16 with its classifier", ": leave out top=False"
-    return "", ""
-
-
-def _numbered(layers: h5py.Group, shapes: Sequence[LayerShape]) -> Pairs:
-    """Keras 3: the layers of a type are numbered in the order of the model."""
-    found: Pairs = {}
-    counts = {"conv2d": 0, "dense": 0}
-    for shape in shapes:
-        stem = "conv2d" if shape.kind == "Conv2D" else "dense"
-        number = counts[stem]
-        counts[stem] += 1
-        path = stem if number == 0 else f"{stem}_{number}"
-        if not has(layers, path):
-            raise WeightsLayoutError(f"not in the file (wanted layers/{path})", array=shape.name,
-                do=_wanted([shape.name for shape in shapes]),
-            )  # fmt: skip
-        group = child(layers, f"{path}/vars", dataset=False)
-        given = text_attribute(group, "name")
-        if given and given != [shape.name]:
-            raise WeightsLayoutError(f"layers/{path} is named {given[0]!r}, wanted {shape.name!r}",
-                array=shape.name, do="save the weights again with Keras",
-            )  # fmt: skip
-        found[shape.name] = tuple(child(group, str(role), dataset=True) for role in range(2))
-        if has(group, "2"):
-            raise WeightsLayoutError(
-                "more than kernel and bias", array=shape.name, do="wanted Keras's VGG16"
+def _check_told(told: Told) -> None:
+    """What the file says needs no telling; what contradicts it is an error."""
+    for name, value in (("pool", told.pool), ("activation", told.activation)):
+        if value is not None:
+            raise WeightsMismatchError(
+                f"says itself what the network is, and {name}={value!r} was given",
+                do=f"leave out {name}=",
             )
-    for stem, number in counts.items():
-        extra = f"{stem}_{number}" if number else stem
-        if has(layers, extra):
-            raise WeightsLayoutError(f"an extra layer, layers/{extra}",
-                do=_wanted([shape.name for shape in shapes]),
+
+
+def _places(opened: h5py.File, described: Described) -> dict[str, Any]:
+    """Find and check every array; return where each is, as "fc1/kernel"."""
+    listed = is_listed(opened)
+    root = root_of(opened)
+    layers = {layer.name: layer for layer in listed_layers(root)} if listed else {}
+
+    def arrays(source: Source, roles: tuple[str, ...]) -> tuple[h5py.Dataset, ...]:
+        if not listed:
+            return numbered_arrays(opened, source, roles)
+        if source.top not in layers:
+            raise WeightsLayoutError("not in the file", array=source.top[:40],
+                do="save the weights again with Keras",
             )  # fmt: skip
-    return found
+        return listed_arrays(root, layers[source.top], source.name, roles)
+
+    places = {}
+    for row in layer_shapes(described.architecture):
+        if row.arrays:
+            roles = tuple(role for role, _ in row.arrays)
+            found = arrays(described.sources[row.name], roles)
+            for (role, shape), data in zip(row.arrays, found, strict=True):
+                places[f"{row.name}/{role}"] = locate(f"{row.name}/{role}", data, shape)
+    for affine in described.architecture.front:
+        if not affine.sources and described.normalization is not None:  # its numbers are arrays
+            shape = (described.architecture.channels,)
+            found = arrays(described.normalization, NORMALIZATION)
+            for role, data in zip(NORMALIZATION, found, strict=True):
+                places[f"{affine.name}/{role}"] = locate(f"{affine.name}/{role}", data, shape)
+    return places

@@ -17,13 +17,17 @@ from jax.typing import DTypeLike
 
 from jaxvis.errors import InputError
 from jaxvis.folders import expanded
-from jaxvis.models.layers import Architecture
-from jaxvis.models.network import Network, as_network, describe
+from jaxvis.models.heads import ACTIVATIONS, POOLINGS, Affine
+from jaxvis.models.layers import Architecture, layer_shapes
+from jaxvis.models.network import Network, Preprocess, as_network, describe
+from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.apart import plan_apart
-from jaxvis.weights.arrays import Plan, read_arrays
-from jaxvis.weights.errors import about
+from jaxvis.weights.archive import weights_inside
+from jaxvis.weights.arrays import NORMALIZATION, Plan, Told, read_arrays
+from jaxvis.weights.errors import WeightsMismatchError, about
 from jaxvis.weights.fetch import SOURCES, fetch
+from jaxvis.weights.pixels import of_normalization
 
 Arrays = dict[str, np.ndarray]
 DEMO = "demo"
@@ -34,16 +38,26 @@ def load(
     *,
     labels: Sequence[str] | None = None,
     precision: str | None = None,
+    preprocess: Preprocess | str | None = None,
+    size: tuple[int, int] | None = None,
+    pool: str | None = None,
+    activation: str | None = None,
 ) -> Network:
     """Return a `Network`: one that jaxvis knows, a VGG16 from a file, or your own.
 
     Args:
-        network: "demo" or "imagenet"; the path of a Keras .h5 file of VGG16; or
+        network: "demo" or "imagenet"; the path of a file of a VGG16 that Keras saved, with a head
+            of your own or Keras's: .keras, .h5 or .weights.h5; or
             "module:function", which is imported, the working directory included, and called
             without arguments: it returns a `Network`, as `jv.describe` makes one, or a VGG16.
             What such a module does when it is imported is done: it is code.
         labels: one name per class, in place of those that the network has.
         precision: of a VGG16, as there; others see to their own.
+        preprocess: how images become what a network from a file reads, which its weights do not
+            tell: "caffe" (Keras's own, and the default), "tf" (-1 to 1), "torch", "rescale" (0 to
+            1), "raw" (0 to 255; the default where the model in the file scales them itself), or a
+            function from uint8 RGB (n, height, width, 3).
+        size, pool, activation: as in `load_vgg16`.
 
     Raises:
         WeightsError: as `load_vgg16`.
@@ -52,8 +66,18 @@ def load(
     """
     text = str(network)
     if not names_function(text):
-        model = load_vgg16(network, labels=labels, precision=precision)
+        model = load_vgg16(
+            network, labels=labels, precision=precision, size=size, pool=pool,
+            activation=activation, preprocess=preprocess,
+        )  # fmt: skip
         return describe(model, name=f"VGG16, {text}")
+    told = {"preprocess": preprocess, "size": size, "pool": pool, "activation": activation}
+    for name, value in told.items():
+        if value is not None:
+            raise NetworkError(
+                f"{text}: {name}={value!r} is for networks from files; the function that makes "
+                "this one says it, in jv.describe"
+            )
     made = _made_by(text)
     if precision is not None:
         raise NetworkError(
@@ -117,20 +141,32 @@ def load_vgg16(
     top: bool | None = None,
     precision: str | None = None,
     param_dtype: DTypeLike = np.float32,
+    preprocess: Preprocess | str | None = None,
+    size: tuple[int, int] | None = None,
+    pool: str | None = None,
+    activation: str | None = None,
 ) -> VGG16:
-    """Load a VGG16 from "demo", "imagenet" or a Keras .h5 file, all of it or nothing.
+    """Load a VGG16 from "demo", "imagenet" or a file of Keras, all of it or nothing.
 
-    Every name, shape and dtype is checked against the network before the first array is read. The
-    full network with 1000 classes is wanted unless the file, written by `save_vgg16`, says what
-    else it is; `labels` names the classes of a network that was trained on others.
+    Keras's own network, or its convolutions under a head of yours: Flatten or a global pooling,
+    then dense layers, dropout, batch normalisation and activations; flat, or a model in a model.
+    The last softmax or sigmoid is left off, so that the outputs are logits. Files are .keras, or
+    .h5 of Keras 1, 2 or 3, of a whole model or its weights alone. A whole one says itself what the
+    network is, and all else in it is refused by its name; nothing in it is executed. Every name,
+    shape and dtype is checked before the first array is read.
 
     Args:
         weights: "demo", the small network in the package; "imagenet" or "imagenet-notop", Keras's
             own files, fetched on first use; or the path of a file, float32 or float16, which is
             only read.
-        labels: one name per class; default those in the file, or ImageNet's for 1000 classes.
+        labels: one name per class; default those in the file, or ImageNet's for 1000 classes. A
+            network of one unit has two classes: class 1 is the unit, class 0 its negative.
         top: False for a file without classifier; default what the file or its name says.
         precision, param_dtype: as in `VGG16`; the dtype is one of floating-point numbers.
+        preprocess: as in `load`; it becomes the model's `preprocess`.
+        size: height and width of the input, where the file does not say.
+        pool: "avg" or "max", of weights alone behind a global pooling.
+        activation: of the hidden dense layers, of weights alone: "relu", "linear", "sigmoid".
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
@@ -143,16 +179,41 @@ def load_vgg16(
         )
     if weights == "imagenet-notop" and top is None:
         top = False
+    told = _checked_told(size, pool, activation)
     file = weights_file(weights)
-    with about(file):
-        plan = _plan(weights, file, classes=None if labels is None else len(labels), top=top)
-        arrays = read_arrays(file, plan.places, plan.checksums, plan.identity)
+    with about(file), weights_inside(file) as (inside, description):
+        plan = _plan(weights, inside, top=top, told=told, description=description)
+        arch = plan.architecture
+        if labels is not None and len(labels) != arch.classes:
+            raise WeightsMismatchError(
+                f"has {arch.classes} classes, but labels= gives {len(labels)} names",
+                do="leave out labels=, or give as many",
+            )
+        reads = None
+        if preprocess is not None:
+            reads = preprocessing(preprocess, arch.channels)
+        arrays = read_arrays(inside, plan.places, plan.checksums, plan.identity)
     for name in list(arrays):
         values = arrays[name].reshape(-1)
         if name.endswith("/kernel") and not (values[:1000].any() or values.any()):
             warnings.warn(f"{file}: {name} is zero everywhere", stacklevel=2)
         arrays[name] = arrays[name].astype(param_dtype, copy=False)
-    return _build(plan.architecture, plan.labels if labels is None else labels, precision, arrays)
+    names = plan.labels if labels is None else labels
+    return build(arch, arrays, labels=names, precision=precision, reads=reads)
+
+
+def _checked_told(size: Any, pool: Any, activation: Any) -> Told:
+    """What the user says of the network, checked as far as that goes without its file."""
+    if size is not None:
+        sides = tuple(size) if isinstance(size, tuple | list) else ()
+        if len(sides) != 2 or not all(type(side) is int and side >= 32 for side in sides):
+            raise InputError(f"size is {size!r}; wanted (height, width), each at least 32 pixels")
+        size = sides
+    if pool is not None and pool not in POOLINGS:
+        raise InputError(f"pool is {pool!r}; wanted 'avg' or 'max'")
+    if activation is not None and activation not in ACTIVATIONS:
+        raise InputError(f"activation is {activation!r}; wanted one of {', '.join(ACTIVATIONS)}")
+    return Told(size, pool, activation)
 
 
 def weights_file(weights: str | os.PathLike[str]) -> Path:
@@ -165,15 +226,15 @@ def weights_file(weights: str | os.PathLike[str]) -> Path:
 
 
 def _plan(
-    weights: str | os.PathLike[str], file: Path, *, classes: int | None = None,
-    top: bool | None = None,
+    weights: str | os.PathLike[str], file: Path, *, top: bool | None = None, told: Told = Told(),  # noqa: B008
+    description: str | None = None,
 ) -> Plan:  # fmt: skip
     """Parse a file whose hash is known, or that came with the package, here; others apart."""
     if weights in (DEMO, *SOURCES):
         from jaxvis.weights.keras import make_plan
 
-        return make_plan(file, classes=classes, top=top)
-    return plan_apart(file, classes=classes, top=top)
+        return make_plan(file, top=top, told=told)
+    return plan_apart(file, top=top, told=told, description=description)
 
 
 def facts(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -186,13 +247,24 @@ def facts(path: str | os.PathLike[str]) -> dict[str, Any]:
         return _plan(path, weights_file(path)).facts
 
 
-def _build(
-    arch: Architecture, labels: Sequence[str] | None, precision: str | None, arrays: Arrays
-) -> VGG16:
-    """Put the arrays, named "fc1/kernel" and so on, into a VGG16."""
-    layers = dict.fromkeys(name.split("/")[0] for name in arrays)
-    weights = {name: (arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) for name in layers}
-    dtype = next(iter(arrays.values())).dtype
+def build(
+    arch: Architecture, arrays: Arrays, *, labels: Sequence[str] | None = None,
+    precision: str | None = None, reads: Preprocess | None = None,
+) -> VGG16:  # fmt: skip
+    """Put arrays, named "fc1/kernel" and so on, into a VGG16."""
+    weights = {
+        row.name: tuple(arrays[f"{row.name}/{role}"] for role, _ in row.arrays)
+        for row in layer_shapes(arch) if row.arrays
+    }  # fmt: skip
+    front = [affine if affine.sources else _filled(affine, arrays) for affine in arch.front]
     return VGG16(
-        **arch._asdict(), labels=labels, precision=precision, param_dtype=dtype, weights=weights
-    )
+        width=arch.width, size=arch.size, channels=arch.channels, top=arch.top, head=arch.head,
+        front=front, reads=reads, labels=labels, precision=precision,
+        param_dtype=next(iter(arrays.values())).dtype, weights=weights,
+    )  # fmt: skip
+
+
+def _filled(affine: Affine, arrays: Arrays) -> Affine:
+    """A Normalization with the numbers that were arrays of the file."""
+    mean, variance = (arrays[f"{affine.name}/{role}"].tolist() for role in NORMALIZATION)
+    return of_normalization(affine.name, mean, variance, len(mean))

@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvis.models.layers import layer_shapes
+from jaxvis.models.layers import as_config
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.arrays import CONFIG, checksum
 from jaxvis.weights.errors import WeightsError, WeightsMismatchError, about
 
 if TYPE_CHECKING:
     import h5py
+
+# As Keras 1 called them.
+_SHORT = {
+    "kernel": "W", "bias": "b", "moving_mean": "running_mean", "moving_variance": "running_std"
+}  # fmt: skip
 
 
 def save_vgg16(
@@ -53,7 +58,7 @@ def save_vgg16(
     content = io.BytesIO()
     with about(target), h5py.File(content, "w") as file:
         config = {
-            "architecture": model.architecture._asdict(),
+            "architecture": as_config(model.architecture),
             "labels": model.labels,
             "facts": dict(facts or {}),
             "crc32": _write_layers(file, model, dtype),
@@ -90,20 +95,19 @@ def _unwritable(target: Path, error: OSError) -> WeightsError:
 
 def _write_layers(file: "h5py.File", model: VGG16, dtype: DTypeLike) -> dict[str, int]:
     """Write all layers as Keras does; return the CRC-32 of each array."""
-    shapes = layer_shapes(model.architecture)
-    file.attrs["layer_names"] = np.array([shape.name for shape in shapes], "S")
+    file.attrs["layer_names"] = np.array([row.name for row in model.rows], "S")
     checksums = {}
-    for shape in shapes:
-        group = file.create_group(shape.name)
-        if shape.kernel_shape is None:
+    for row in model.rows:
+        group = file.create_group(row.name)
+        if not row.arrays:
             group.attrs["weight_names"] = np.array([], "S1")
             continue
-        names = {"kernel": f"{shape.name}_W_1:0", "bias": f"{shape.name}_b_1:0"}
+        names = {role: f"{row.name}_{_SHORT.get(role, role)}_1:0" for role, _ in row.arrays}
         group.attrs["weight_names"] = np.array(list(names.values()), "S")
         for role, name in names.items():
-            array = f"{shape.name}/{role}"
+            array = f"{row.name}/{role}"
             with np.errstate(over="ignore"):
-                values = np.asarray(getattr(getattr(model, shape.name), role)[...]).astype(dtype)
+                values = np.asarray(getattr(getattr(model, row.name), role)[...]).astype(dtype)
             if not np.isfinite(values).all():
                 raise WeightsMismatchError(
                     f"has NaN, infinity or values too large for {values.dtype}",

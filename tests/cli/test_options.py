@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import jax
 import matplotlib
 import numpy as np
@@ -30,10 +31,13 @@ from PIL import Image
 import jaxvis as jv
 from jaxvis import evaluate as ev
 from jaxvis.cli.main import COMMANDS, main, parser
+from jaxvis.cli.options import size
 from jaxvis.demo.scenes import CLASSES, HELD_OUT_SEEDS
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.methods.catalogue import LAB
+from jaxvis.models.heads import HeadLayer, dense
+from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.weights.cache import Source
 from jaxvis.weights.fetch import SOURCES
@@ -734,3 +738,82 @@ def test_version(capsys):
         main(["--version"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out == f"jaxvis {jv.__version__}\n"
+
+
+# --- What a file does not tell of its network -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    """Weights alone, of a network with a pooling and a hidden layer, that names neither."""
+    head = [
+        HeadLayer("pooling", "GlobalMaxPooling2D"), dense("hidden", 8, "sigmoid"),
+        dense("last", 3),
+    ]  # fmt: skip
+    model = jv.VGG16(width=1 / 16, size=(64, 64), head=head, seed=5)
+    model.hidden.kernel[...] *= 0.01  # so that its sigmoids are not all at their end
+    jv.save_vgg16(model, place / "alone.h5")
+    with h5py.File(place / "alone.h5", "r+") as file:
+        del file.attrs["jaxvis"]
+        names = [name.decode() for name in file.attrs["layer_names"]]
+        file.attrs["layer_names"] = [n for n in names if len(file[n].attrs["weight_names"])]
+    return model
+
+
+def logits_with(*options):
+    told("report", "pictures", "--no-evaluation", "--methods", "saliency", *options)
+    return np.load("report/maps.npz")["logits"]
+
+
+RIGHT = ("--pool", "max", "--activation", "sigmoid", "--size", "64x64")
+
+
+@proves(*each("report", "--preprocess", "--size", "--pool", "--activation"))
+def test_report_on_weights_alone(alone):
+    images = jv.load_images("pictures", (64, 64))
+    x = {mode: preprocessing(mode)(images) for mode in ("tf", "caffe")}
+    network = ("--network", "alone.h5")
+    for mode in x:
+        assert same(logits_with(*network, *RIGHT, "--preprocess", mode), alone(x[mode]))
+    assert same(logits_with(*network, *RIGHT), alone(x["caffe"]))
+    for option, other in (("--pool", "avg"), ("--activation", "linear")):
+        changed = [*RIGHT]
+        changed[changed.index(option) + 1] = other
+        assert not same(logits_with(*network, *changed), alone(x["caffe"]))
+    assert np.load("report/maps.npz")["images"].shape[1:3] == (64, 64)
+    larger = [*RIGHT[:-1], "64x96"]
+    logits_with(*network, *larger)
+    assert np.load("report/maps.npz")["images"].shape[1:3] == (64, 96)
+
+
+@proves(*each("evaluate summary classes", "--preprocess", "--size", "--pool", "--activation"))
+def test_evaluate_and_summary_on_weights_alone(alone):
+    for missing in ("--pool", "--activation"):
+        place = RIGHT.index(missing)
+        left = [*RIGHT[:place], *RIGHT[place + 2 :]]
+        for command in (("summary",), ("classes",), ("evaluate", "--images", "pictures")):
+            done = jaxvis(*command, "--network", "alone.h5", *left)
+            assert done.code == 4
+            assert f"pass {missing[2:]}=" in done.err
+    done = jaxvis("summary", "--network", "alone.h5", *RIGHT[:-1], "64x96", "--preprocess", "tf")
+    assert done.out.strip() == jv.load(
+        "alone.h5", pool="max", activation="sigmoid", size=(64, 96), preprocess="tf"
+    ).summary().strip()  # fmt: skip
+    assert "(None, 64, 96, 3)" in done.out
+    assert jaxvis("summary", "--pool", "avg").code == 2
+
+    def measured(*options):
+        found = told(
+            "evaluate", "--images", "pictures/a_1.png", "--methods", "saliency", "--rules",
+            "vanilla", "--closely", 1, "--network", "alone.h5", *RIGHT, *options,
+        )  # fmt: skip
+        return json.dumps(found["questions"], sort_keys=True)
+
+    assert measured("--preprocess", "tf") != measured()
+
+
+def test_bad_sizes():
+    for text in ("31", "axb", "1x2x3", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="wanted HEIGHTxWIDTH in pixels"):
+            size(text)
+    assert (size("150x200"), size("96")) == ((150, 200), (96, 96))

@@ -152,7 +152,7 @@ def test_linen_bound_named_and_told_what_it_is_called_with():
         jv.from_linen(ResNet(), variables, preprocess=scaled, size=(16, 16), arguments={})
     with pytest.raises(TypeError, match="a Flax Linen module without variables"):
         jv.from_linen(ResNet(), preprocess=scaled, size=(16, 16))
-    with pytest.raises(TypeError, match="preprocess is 3; wanted a function"):
+    with pytest.raises(TypeError, match="preprocess is a int; wanted a function"):
         jv.from_linen(ResNet(), variables, preprocess=3, size=(16, 16))
 
 
@@ -548,6 +548,18 @@ def test_the_last_activation_is_taken_off(end):
     network = jv.from_keras(small_keras(end), preprocess=scaled)
     wanted = small_keras("linear")(X)
     np.testing.assert_allclose(network.model(X), wanted, rtol=1e-4, atol=1e-5)
+    assert network.output == ("sigmoid" if end == "sigmoid" else "softmax")
+
+
+def test_one_sigmoid_unit_is_two_classes():
+    network = jv.from_keras(small_keras("sigmoid", 1), preprocess="tf", labels=("no", "yes"))
+    z = small_keras("linear", 1)(X)
+    np.testing.assert_allclose(network.preprocess(IMAGES), X, rtol=1e-5, atol=1e-6)
+    found = network.model(X)
+    np.testing.assert_allclose(found[:, 1:] - found[:, :1], 2 * z, rtol=1e-4, atol=1e-5)
+    assert (network.output, network.layer) == ("sigmoid", "two")
+    maps = jv.explain(network.model, X, [0, 1], layer=network.layer)
+    assert np.abs(maps.saliency["guided"]).max() > 0
 
 
 def test_what_is_wrong_with_a_keras_model():

@@ -36,7 +36,7 @@ def test_a_vgg16_knows_everything():
     model = jv.VGG16(width=1 / 64, classes=3, size=40, labels=["a", "b", "c"])
     found = jv.describe(model)
     assert found == Network(model, (40, 40), jv.preprocess, ("a", "b", "c"), "block5_conv3",
-                            "VGG16")  # fmt: skip
+                            "VGG16", "softmax")  # fmt: skip
     other = jv.describe(model, labels=["x", "y", "z"], layer="block4_conv3", name="mine")
     assert other == Network(model, (40, 40), jv.preprocess, ("x", "y", "z"), "block4_conv3", "mine")
     assert jv.describe(jv.VGG16(width=1 / 64, classes=3, size=32)).labels is None

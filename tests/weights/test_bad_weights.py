@@ -25,6 +25,7 @@ from h5_cases import (
     small_model,
 )
 
+from jaxvis.models.layers import architecture
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights import apart as plan_apart
 from jaxvis.weights import errors
@@ -99,10 +100,7 @@ def test_files_of_others(tmp_path):
     """As their own libraries write them, where these are here."""
     import zipfile
 
-    import keras
-
     written = {
-        "m.keras": ("a Keras archive (.keras)", "model.save_weights"),
         "m.pth": ("a PyTorch file (.pth, .pt)", "compare the logits"),
         "old.pth": ("a Python pickle, as of PyTorch (.pth, .pt)", "compare the logits"),
         "m.safetensors": ("a safetensors file", "compare the logits"),
@@ -111,7 +109,6 @@ def test_files_of_others(tmp_path):
         "m.h5.gz": ("a compressed file", "unpack it"),
         "m.json": ("JSON text, perhaps a description without weights", "model.save_weights"),
     }
-    keras.Sequential([keras.Input((2,)), keras.layers.Flatten()]).save(tmp_path / "m.keras")
     with zipfile.ZipFile(tmp_path / "m.pth", "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}.")  # as torch.save does since 1.6
     # torch.save before 1.6: pickles, the first of which is a magic number.
@@ -165,12 +162,11 @@ def test_user_block(tmp_path):
          "like VGG19; wanted Keras's VGG16 with its classifier"),
         (RESNET50_NAMES, "missing block1_conv1, block1_conv2, .*not in the network: conv1, "
          "bn_conv1, .*; this looks like a ResNet; wanted Keras's VGG16"),
-        ([*VGG16_NAMES, "extra"], "not in the network: extra; wanted Keras's VGG16"),
         (VGG16_NAMES[:-1], "missing predictions"),
         (VGG16_NAMES[::-1], "layers in another order: predictions, fc2, fc1"),
-        ([*VGG16_NAMES[:-1], "x" * 200], "not in the network: x{40}; wanted"),
+        (["x" * 200, *VGG16_NAMES[1:]], "missing block1_conv1; not in the network: x{40}, "),
     ],
-    ids=["notop", "vgg19", "resnet50", "extra layer", "missing layer", "order", "long name"],
+    ids=["notop", "vgg19", "resnet50", "missing layer", "order", "long name"],
 )  # fmt: skip
 def test_other_network(tmp_path, names, message):
     fails(names_only(tmp_path, names), LAYOUT, message)
@@ -210,7 +206,8 @@ def test_keras3_layout_loads(tmp_path):
         (lambda f: f.pop("layers/dense_2"), r"predictions: not in the file \(wanted layers/den"),
         (lambda f: f["layers/dense/vars"].attrs.__setitem__("name", "fc9"),
          "fc1: layers/dense is named 'fc9', wanted 'fc1'"),
-        (lambda f: f["layers/dense/vars"].create_group("2"), "fc1: more than kernel and bias"),
+        (lambda f: f["layers/dense/vars"].create_group("2"),
+         "fc1: more arrays than a kernel and a bias"),
         (lambda f: f.pop("layers/dense/vars/1"), "layers/dense/vars/1: not in the file"),
     ],
 )  # fmt: skip
@@ -271,7 +268,7 @@ LAYOUT_CASES = {
     "third array": (attribute([b"a", b"b", b"c"]), r"found 3 arrays \(a, b, c\), wanted a kernel"),
     "duplicate array": (attribute([b"fc1_W_1:0"] * 2), "an array of .* is listed twice; wanted ea"),
     "misordered arrays": (
-        attribute([b"fc1_b_1:0", b"fc1_W_1:0"]), "are fc1_b_1:0, fc1_W_1:0; wanted the kernel first"
+        attribute([b"fc1_b_1:0", b"fc1_W_1:0"]), "are fc1_b_1:0, fc1_W_1:0; wanted a kernel"
     ),
     "duplicate layer": (
         lambda f: f.attrs.create("layer_names", [*f.attrs["layer_names"], "fc1"], dtype="S20"),
@@ -282,7 +279,7 @@ LAYOUT_CASES = {
     ),
     "absolute name": (attribute([b"/fc2/fc2_W_1:0", b"fc1_b_1:0"]), "fc1//fc2.* is not allowed"),
     "empty name": (attribute([b"", b"fc1_b_1:0"]), "'fc1/' is not allowed; wanted plain names"),
-    "deep name": (attribute([b"a/" * 20 + b"b", b"c"]), "fc1/a: not in the file"),
+    "deep name": (attribute([b"a/" * 20 + b"x", b"y"]), "fc1/a: not in the file"),
     "long name": (attribute([b"a" * 9000, b"c"]), "the name 'fc1/a{70,76}' is not allowed"),
     "dots for a layer": (
         lambda f: f.attrs.create("layer_names", [b".."]), r"'\.\.' is not allowed; wanted plain"
@@ -727,7 +724,7 @@ def test_notop(tmp_path):
     for layer in ("block5_conv3", "block5_pool"):
         found, wanted = (m.cut(layer)[0](x) for m in (model, whole))
         np.testing.assert_array_equal(found, wanted)
-    for call in (model, model.cut("block5_conv3")[1], model.cut("fc1")[0]):
+    for call in (model, model.cut("block5_conv3")[1], lambda _: model.cut("fc1")):
         with pytest.raises(ValueError, match=r"has no classifier .* model.cut\(\"block5_pool\"\)"):
             call(x)
     fails(tmp_path / "notop.h5", LAYOUT, "missing fc1, fc2, predictions; this looks", top=True)
@@ -738,8 +735,10 @@ def test_notop_in_the_keras_layout(tmp_path):
         del file.attrs[CONFIG]
         file.attrs["layer_names"] = [n for n in file.attrs["layer_names"] if "block" in str(n)]
 
-    message = r"block1_conv1/kernel: found shape .3, 3, 3, 1., wanted .3, 3, 3, 64.; this is anothe"
-    fails(small_file(tmp_path, edit), MISMATCH, message, top=False)
+    model = load_vgg16(small_file(tmp_path, edit), top=False)
+    assert model.architecture == architecture(width=1 / 64, top=False)
+    for name, array in arrays_of(model).items():
+        np.testing.assert_array_equal(array, arrays_of(small_model())[name])
 
 
 def test_labels_that_do_not_fit(tmp_path):

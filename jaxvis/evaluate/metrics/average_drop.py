@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32
 
 from jaxvis.evaluate.metrics.checks import check_maps
-from jaxvis.evaluate.metrics.removal import log_probability_of, targets_of
+from jaxvis.evaluate.metrics.removal import OUTPUT, log_probability_of, targets_of
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import check_inputs, check_logits, check_targets
 from jaxvis.types import AnyArray
@@ -31,8 +31,9 @@ class Drop(NamedTuple):
 
 
 def drop_and_increase(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps
-) -> Drop:
+    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *,
+    output: str = OUTPUT,
+) -> Drop:  # fmt: skip
     """Return max(0, p(x) - p(x L)) / p(x) and p(x L) > p(x), L the map scaled to [0, 1].
 
     Their means over images are Grad-CAM++'s average drop (small is good) and increase in
@@ -43,14 +44,14 @@ def drop_and_increase(
     x = jnp.asarray(x)
     values = check_maps(maps, x)
     targets = targets_of(classes, len(x))
-    drop, increase, logits = _drop(model, x, targets, jnp.asarray(values))
+    drop, increase, logits = _drop(model, x, targets, jnp.asarray(values), output)
     check_targets(targets, logits)
     return Drop(np.asarray(drop), np.asarray(increase))
 
 
 @Compiled
 def _drop(
-    model: Any, x: Array, targets: Array, maps: Array
+    model: Any, x: Array, targets: Array, maps: Array, output: str
 ) -> tuple[Float[Array, " n"], Bool[Array, " n"], Float[Array, "n classes"]]:
     check_inputs(x)
     low, high = (f(maps, axis=(1, 2), keepdims=True) for f in (jnp.min, jnp.max))
@@ -61,7 +62,7 @@ def _drop(
     dimmed = x * scaled[..., None].astype(x.dtype)
     logits = model(jnp.concatenate([x, dimmed]))
     check_logits(logits, 2 * x.shape[0])
-    logs = log_probability_of(logits, jnp.concatenate([targets, targets]))
+    logs = log_probability_of(logits, jnp.concatenate([targets, targets]), output)
     # 1 - p(x L) / p(x): of logarithms, for p(x) may be too small for float32, and 0 / 0 is NaN.
     before, after = jnp.split(logs, 2)
     drop = -jnp.expm1(jnp.minimum(after - before, jnp.zeros_like(before)))

@@ -22,7 +22,7 @@ from jaxvis.models.parameters import Parameter, parameters
 from jaxvis.models.parameters import layers as layers_of
 from jaxvis.models.vgg16 import VGG16
 
-CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.kernel_shape is not None)
+CASCADE = tuple(layer.name for layer in reversed(layer_shapes()) if layer.arrays)
 How = Literal["he_normal", "permuted"]
 # What normalisations keep beside kernels, by the names that Flax, Haiku, Equinox and Keras use.
 # Equinox calls a kernel "weight" too; Haiku's averages are told apart by their module.
@@ -43,7 +43,7 @@ def layer_order(model: Any, x: Any = None) -> tuple[str, ...]:
         ValueError: another model without `x`, or one that holds no weights or uses none.
     """
     if isinstance(model, VGG16):
-        return tuple(name for name in CASCADE if hasattr(model, name))
+        return tuple(layer.name for layer in reversed(model.rows) if layer.arrays)
     if x is None:
         raise InputError(
             "the order of the layers of such a model is not known; wanted layer_order(model, x), "

@@ -12,6 +12,9 @@ from jaxvis.errors import InputError
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.target import as_targets, check_inputs, check_logits
 
+# Of the metrics' argument `output`: what makes probabilities of the logits, as in `Network`.
+OUTPUT = "softmax"
+
 
 class Curve(NamedTuple):
     """Probability of the class after every step, and the area under it, both per image."""
@@ -40,22 +43,24 @@ def targets_of(classes: ArrayLike, n: int) -> Int[Array, " n"]:
 
 @Compiled
 def class_probability(
-    model: Any, x: Array, targets: Array
+    model: Any, x: Array, targets: Array, output: str
 ) -> tuple[Float[Array, " n"], Float[Array, "n classes"]]:
-    """Return the softmax probability of one class per image, and the logits."""
+    """Return the probability of one class per image, and the logits; `output` as in `Network`."""
     check_inputs(x)
     logits = model(x)
     check_logits(logits, x.shape[0])
-    return probability_of(logits, targets), logits
+    return probability_of(logits, targets, output), logits
 
 
-def log_probability_of(logits: Array, targets: Array) -> Float[Array, " n"]:
-    """Logarithm of that probability, which is a number where the probability underflows to 0."""
-    logs = jax.nn.log_softmax(logits.astype(jnp.float32), axis=1)
+def log_probability_of(logits: Array, targets: Array, output: str) -> Float[Array, " n"]:
+    """Logarithm of the probability of one class per row, a number where that underflows to 0."""
+    z = logits.astype(jnp.float32)
+    logs = jax.nn.log_sigmoid(z) if output == "sigmoid" else jax.nn.log_softmax(z, axis=1)
     return jnp.take_along_axis(logs, targets[:, None], axis=1)[:, 0]
 
 
-def probability_of(logits: Array, targets: Array) -> Float[Array, " n"]:
-    """Softmax probability of one class per row."""
-    shares = jax.nn.softmax(logits.astype(jnp.float32), axis=1)
+def probability_of(logits: Array, targets: Array, output: str) -> Float[Array, " n"]:
+    """Probability of one class per row: of a softmax, or the sigmoid of its logit."""
+    z = logits.astype(jnp.float32)
+    shares = jax.nn.sigmoid(z) if output == "sigmoid" else jax.nn.softmax(z, axis=1)
     return jnp.take_along_axis(shares, targets[:, None], axis=1)[:, 0]

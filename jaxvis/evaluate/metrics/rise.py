@@ -1,7 +1,7 @@
 """Does a map mark what matters to the network? Take pixels away, or bring them back, and look.
 
 Deletion and insertion: Petsiuk, Das & Saenko, "RISE" (arXiv 1806.07421, 2018), section 4.2. A model
-is any callable `model(x) -> logits`; the score is its softmax probability of a class.
+is any callable `model(x) -> logits`; the score is its probability of a class.
 """
 
 import math
@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Float32
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.evaluate.metrics.removal import (
+    OUTPUT,
     Curve,
     class_probability,
     probability_of,
@@ -41,6 +42,7 @@ def deletion(
     maps: RawMaps,
     *,
     step: int | None = None,
+    output: str = OUTPUT,
 ) -> Curve:
     """Return the probability while the pixels of the largest values become 0, `step` at a time.
 
@@ -52,17 +54,24 @@ def deletion(
         model, x, classes: as in `input_gradient`; one class or one per image.
         maps: of the images' height and width.
         step: pixels that change at once; by default so many that it takes 28 steps.
+        output: what makes probabilities of the logits, "softmax" or "sigmoid", as in `Network`.
 
     Raises:
         TypeError, ValueError: as `input_gradient`; ValueError for maps of another shape, or not
             finite, and for a step below 1.
     """
     x = jnp.asarray(x)
-    return _curve(model, x, jnp.zeros_like(x), classes, maps, step)
+    return _curve(model, x, jnp.zeros_like(x), classes, maps, step, output)
 
 
 def deleted(
-    model: Callable[..., Any], x: Images, classes: ArrayLike, maps: RawMaps, *, share: float = 0.2
+    model: Callable[..., Any],
+    x: Images,
+    classes: ArrayLike,
+    maps: RawMaps,
+    *,
+    share: float = 0.2,
+    output: str = OUTPUT,
 ) -> Float32[np.ndarray, " n"]:
     """Return one point of the curve of `deletion`: the probability when a share of the pixels is 0.
 
@@ -76,7 +85,7 @@ def deleted(
     targets = targets_of(classes, len(x))
     gone = ranks(jnp.asarray(values)) < round(share * values[0].size)
     left = jnp.where(gone[..., None], jnp.zeros_like(x), x)
-    probability, logits = class_probability(model, left, targets)
+    probability, logits = class_probability(model, left, targets, output)
     check_targets(targets, logits)
     return np.asarray(probability)
 
@@ -88,6 +97,7 @@ def insertion(
     maps: RawMaps,
     *,
     step: int | None = None,
+    output: str = OUTPUT,
 ) -> Curve:
     """Return the probability while the pixels of the largest values return to a blurred image.
 
@@ -95,7 +105,7 @@ def insertion(
     and errors are those of `deletion`.
     """
     x = jnp.asarray(x)
-    return _curve(model, blur(x), x, classes, maps, step)
+    return _curve(model, blur(x), x, classes, maps, step, output)
 
 
 def blur(x: Images) -> Float[Array, "n height width 3"]:
@@ -124,6 +134,7 @@ def _curve(
     classes: ArrayLike,
     maps: RawMaps,
     step: int | None,
+    output: str,
 ) -> Curve:
     values = check_maps(maps, first)
     pixels = values[0].size
@@ -138,7 +149,7 @@ def _curve(
     for number in range(len(first)):
         one = slice(number, number + 1)
         row, logits = _states(
-            model, first[one], last[one], targets[one], jnp.asarray(values[one]), changed
+            model, first[one], last[one], targets[one], jnp.asarray(values[one]), changed, output
         )
         check_targets(targets[one], logits)
         rows.append(np.asarray(row))
@@ -149,7 +160,13 @@ def _curve(
 
 @Compiled
 def _states(
-    model: Any, first: Array, last: Array, target: Array, maps: Array, changed: Array
+    model: Any,
+    first: Array,
+    last: Array,
+    target: Array,
+    maps: Array,
+    changed: Array,
+    output: str,
 ) -> tuple[Float[Array, " steps"], Float[Array, "steps classes"]]:
     check_inputs(first)
     done = ranks(maps) < changed[:, None, None]  # (steps, height, width)
@@ -157,7 +174,7 @@ def _states(
     logits = model(states)
     check_logits(logits, states.shape[0])
     targets = jnp.broadcast_to(target, logits.shape[:1])
-    return probability_of(logits, targets), logits
+    return probability_of(logits, targets, output), logits
 
 
 @jax.jit

@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Float
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
 from jaxvis.evaluate.metrics.draws import Seed, streams
-from jaxvis.evaluate.metrics.removal import Curve, class_probability, ranks, targets_of
+from jaxvis.evaluate.metrics.removal import OUTPUT, Curve, class_probability, ranks, targets_of
 from jaxvis.gradients.target import check_targets
 from jaxvis.types import AnyArray
 
@@ -38,6 +38,7 @@ def road(
     most_relevant_first: bool = True,
     noise: float = NOISE,
     seed: Seed = 0,
+    output: str = OUTPUT,
 ) -> Curve:
     """Return the probability of the class when shares of the pixels have been imputed.
 
@@ -45,7 +46,7 @@ def road(
     when the most relevant pixels go first, large when the least relevant do.
 
     Args:
-        model, x, classes, maps: as in `deletion`.
+        model, x, classes, maps, output: as in `deletion`.
         shares: of the pixels to remove, each in (0, 1).
         most_relevant_first: which pixels go.
         noise, seed: of the imputation; one seed for all images, or one for each.
@@ -64,7 +65,7 @@ def road(
     for number, share in enumerate(shares):
         removed = place < round(share * pixels)
         imputed = _imputed(x, removed, streams(seed, len(x), number), noise, TOLERANCE)
-        probability, logits = class_probability(model, imputed, targets)
+        probability, logits = class_probability(model, imputed, targets, output)
         check_targets(targets, logits)
         columns.append(np.asarray(probability))
     curves = np.stack(columns, axis=1)

@@ -63,21 +63,28 @@ def does_it_matter(
     The options are those that the maps were made with.
     """
     network = as_network(network)
-    model, unit = network.forward, grey_level(network)
+    model, unit, output = network.forward, grey_level(network), network.output
     x, classes = network.preprocess(subjects.images), subjects.classes
     squares = square_perturbations(x, samples=20, seed=subjects.seeds)
     changes = logit_changes(model, x, classes, squares)
     power = np.mean(np.square(np.asarray(changes)), axis=0)
     values: dict[str, dict[str, np.ndarray]] = {}
     for name, a in maps.items():
-        dimmed = drop_and_increase(model, x, classes, a)
+        dimmed = drop_and_increase(model, x, classes, a, output=output)
         values[name] = {
             DROP.name: dimmed.drop,
             INCREASE.name: dimmed.increase.astype(np.float32),
-            DELETION.name: deletion(model, x, classes, a).area,
-            INSERTION.name: insertion(model, x, classes, a).area,
+            DELETION.name: deletion(model, x, classes, a, output=output).area,
+            INSERTION.name: insertion(model, x, classes, a, output=output).area,
             ROAD.name: road(
-                model, x, classes, a, shares=ROAD_SHARES, noise=NOISE * unit, seed=subjects.seeds
+                model,
+                x,
+                classes,
+                a,
+                shares=ROAD_SHARES,
+                noise=NOISE * unit,
+                seed=subjects.seeds,
+                output=output,
             ).area,
             INFIDELITY.name: unexplained(changes, a, squares, normalize=True) / power,
         }
@@ -100,6 +107,7 @@ def does_it_matter_quickly(
     network = as_network(network)
     model, x = network.forward, network.preprocess(subjects.images)
     values = {
-        name: {DELETED.name: deleted(model, x, subjects.classes, a)} for name, a in maps.items()
+        name: {DELETED.name: deleted(model, x, subjects.classes, a, output=network.output)}
+        for name, a in maps.items()
     }
     return Question("matters", TITLE, QUICK, values, decide=(DELETED.name,))
