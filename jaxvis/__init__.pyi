@@ -3,8 +3,12 @@
 from . import demo as demo
 from . import evaluate as evaluate
 from .any_model.cut_at import cut_at as cut_at
+from .any_model.cut_points import CutPoint as CutPoint
+from .any_model.cut_points import CutPoints as CutPoints
+from .any_model.cut_points import cut_points as cut_points
 from .any_model.expose import count_relus as count_relus
 from .any_model.expose import expose_relu as expose_relu
+from .any_model.last_activation import without_last_activation as without_last_activation
 from .demo.images import demo_images as demo_images
 from .demo.scenes import scene as scene
 from .demo.scenes import two_objects as two_objects
@@ -28,6 +32,9 @@ from .methods.method import Method as Method
 from .methods.method import Pass as Pass
 from .methods.saliency import input_gradient as input_gradient
 from .methods.saliency import saliency as saliency
+from .models.from_equinox import from_equinox as from_equinox
+from .models.from_keras import from_keras as from_keras
+from .models.from_linen import from_linen as from_linen
 from .models.labels import top_k as top_k
 from .models.layers import LAYERS as LAYERS
 from .models.network import Network as Network

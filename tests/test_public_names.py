@@ -12,6 +12,8 @@ PLAIN = "no function"
 SIGNATURES = {
     "demo": "module",
     "evaluate": "module",
+    "CutPoint": "(number, name, shape, all_paths)",
+    "CutPoints": "(points, last)",
     "GUIDED": PLAIN,
     "ImageError": "exception",
     "InputError": "exception",
@@ -31,6 +33,7 @@ SIGNATURES = {
     "compile_explain": "(model, x, classes=?, **options)",
     "count_relus": "(f, *args, forms=?, **kwargs)",
     "cut_at": "(f, where, *, forms=?, channel_axis=?)",
+    "cut_points": "(f, *args, **kwargs)",
     "demo_images": "()",
     "deprocess": "(x)",
     "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?)",
@@ -42,6 +45,11 @@ SIGNATURES = {
     "figure_images": "(images, titles=?, *, title=?)",
     "figure_saliency": "(images, maps, titles, *, title, colormap=?)",
     "find_images": "(source)",
+    "from_equinox": "(model, state=?, *, preprocess, size, labels=?, layer=?, forms=?, name=?, "
+    "channels_first=?)",
+    "from_keras": "(model, *, preprocess, size=?, labels=?, layer=?, forms=?, name=?)",
+    "from_linen": "(module, variables=?, *, preprocess, size, labels=?, layer=?, forms=?, name=?, "
+    "arguments=?)",
     "grad_cam": "(model, x, classes=?, *, layer=?, rule=?, score=?, grid=?, channel_axis=?)",
     "guided_relu": "(x)",
     "heat_map": "(maps, *, colormap=?)",
@@ -62,11 +70,14 @@ SIGNATURES = {
     "upsample": "(maps, size)",
     "use_compile_cache": "(folder=?)",
     "vanilla_relu": "(x)",
+    "without_last_activation": "(f, *args, **kwargs)",
 }
 
 # What `**options` stands for, in `jv` and in `jv.evaluate`.
 OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid", "channel_axis"]
 FIELDS = {
+    jv.CutPoint: ["number", "name", "shape", "all_paths"],
+    jv.CutPoints: ["points", "last"],
     jv.Network: ["model", "size", "preprocess", "labels", "layer", "name"],
     jv.Method: [
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
@@ -75,6 +86,8 @@ FIELDS = {
     jv.Pass: ["x", "input_gradient", "activation", "activation_gradient"],
 }  # fmt: skip
 MEMBERS = {  # beside the fields
+    jv.CutPoint: ["layer"],
+    jv.CutPoints: [],
     jv.Network: ["class_index", "class_name", "forward", "layer_name", "summary"],
     jv.Maps: ["get", "items", "keys", "methods", "rows", "values"],
 }

@@ -5,6 +5,7 @@ import shutil
 from importlib.resources import files
 from pathlib import Path
 
+import jax
 import numpy as np
 
 import jaxvis as jv
@@ -34,3 +35,13 @@ def test_two_command_lines_and_every_link_leads_somewhere():
     assert len(re.findall(r"^python3 -m pip install", text, flags=re.MULTILINE)) == 2
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert link.startswith("https://") or (README.parent / link).exists(), link
+
+
+def test_the_page_on_any_network_runs():
+    page = (README.parent / "tutorials" / "any_network.md").read_text()
+    names: dict = {}
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+            exec(example, names)
+    assert names["network"].layer == "out_relu"
+    assert names["maps"].grad_cam["vanilla"].shape == (1, 3, 3)

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from jaxvis.any_model.expose import ExposedRelu, expose_relu
-from jaxvis.errors import InputTypeError
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.called import takes_no_relu
 from jaxvis.gradients.cut import is_pair
 
@@ -36,15 +36,15 @@ def as_model(model: Any) -> Any:
         raise InputTypeError(
             f"the model is a {type(model).__name__}; wanted a callable model(x, relu=...)"
         )
-    names, any_name = _keywords(model)
+    names, any_name = keywords(model)
     kinds = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
     if "flax" in kinds and hasattr(model, "unbind"):  # Linen, whose bound modules have no hash
-        called = _linen_call(model)
+        called = linen_call(model)
         return called if "relu" in names else expose_relu(called)
     if "relu" in names:
         return model
     if "keras" in kinds:
-        return _from_keras(model)
+        return expose_relu(keras_call(model))
     if kinds & {"equinox", "flax"}:  # modules of Equinox and Flax NNX are pytrees
         return expose_relu(model)
     if any_name:
@@ -52,7 +52,7 @@ def as_model(model: Any) -> Any:
     raise InputTypeError(takes_no_relu(model))
 
 
-def _keywords(model: Any) -> tuple[set[str], bool]:
+def keywords(model: Any) -> tuple[set[str], bool]:
     """Names that a callable takes by keyword, and whether it takes any name at all."""
     try:
         parameters = inspect.signature(model).parameters.values()
@@ -85,16 +85,26 @@ class _KerasCall:
 
     def __call__(self, variables: Mapping[str, Mapping[str, jax.Array]], x: Any) -> Any:
         model = self.model()
+        if model is None:
+            raise InputError(
+                "the Keras model is gone, which jaxvis holds only weakly; wanted a name that keeps "
+                "it, or the Network of jv.from_keras, which does"
+            )
         listed = isinstance(x, tuple) and hasattr(model, "inputs")  # as functional models have them
         inputs = list(x) if listed else x
         trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
-        names, _ = _keywords(model.call)  # not every subclass of keras.Model takes training=
+        names, _ = keywords(model.call)  # not every subclass of keras.Model takes training=
         options = {"training": False} if "training" in names else {}
         outputs, _ = model.stateless_call(trained, others, inputs, **options)
         return outputs
 
 
-def _from_keras(model: Any) -> ExposedRelu:
+def keras_call(model: Any) -> jax.tree_util.Partial:
+    """Return a Keras model as a function of its input, as at prediction; its weights are data.
+
+    Raises:
+        TypeError: it was not built, or Keras does not run on JAX.
+    """
     if not hasattr(model, "stateless_call") or not getattr(model, "built", False):
         raise InputTypeError(
             f"{_name(model)} is of Keras, but no model whose variables can be handed in; wanted a "
@@ -110,7 +120,7 @@ def _from_keras(model: Any) -> ExposedRelu:
         "trained": _by_path(model.trainable_variables),
         "others": _by_path(model.non_trainable_variables),
     }
-    return expose_relu(jax.tree_util.Partial(_KerasCall(weakref.ref(model)), variables))
+    return jax.tree_util.Partial(_KerasCall(weakref.ref(model)), variables)
 
 
 def _by_path(variables: Any) -> dict[str, jax.Array]:
@@ -119,15 +129,27 @@ def _by_path(variables: Any) -> dict[str, jax.Array]:
     return {f"{i:0{width}}|{v.path}": v.value for i, v in enumerate(variables)}
 
 
-def _linen_call(model: Any) -> jax.tree_util.Partial:
-    if getattr(model, "scope", None) is None:
+def linen_call(model: Any, variables: Any = None, **options: Any) -> jax.tree_util.Partial:
+    """Return a Flax Linen module as a function of its input; its variables are data.
+
+    Args:
+        model: a bound module, or one that is not, and its variables.
+        options: keyword arguments of its call, such as train=False.
+
+    Raises:
+        TypeError: it is not bound, and there are no variables.
+    """
+    bound = getattr(model, "scope", None) is not None
+    if not bound and variables is None:
         raise InputTypeError(
             f"{_name(model)} is a Flax Linen module without variables; wanted them bound: "
             "module.bind(variables), or jv.expose_relu(jax.tree_util.Partial(module.apply, "
             "variables))"
         )
-    module, variables = model.unbind()
-    return jax.tree_util.Partial(_LinenCall(module), variables)
+    if bound:
+        model, own = model.unbind()
+        variables = own if variables is None else variables
+    return jax.tree_util.Partial(_LinenCall(model, tuple(sorted(options.items()))), variables)
 
 
 @dataclass(frozen=True)
@@ -135,6 +157,7 @@ class _LinenCall:
     """A Linen module as a function of its variables; equal for equal modules."""
 
     module: Any
+    options: tuple[tuple[str, Any], ...]
 
     def __call__(self, variables: Any, x: Any, **relu: Any) -> Any:
-        return self.module.apply(variables, x, **relu)
+        return self.module.apply(variables, x, **dict(self.options), **relu)

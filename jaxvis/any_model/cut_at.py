@@ -17,11 +17,15 @@ from jaxtyping import Array, Float
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.channels import CONVOLUTION, axis_of_channels, convolves_channels_first
+from jaxvis.any_model.cut_points import LAST, NUMBERED, Points
+from jaxvis.any_model.flat import Place, Value, place_to_cut
 from jaxvis.any_model.jaxprs import Function
+from jaxvis.any_model.last_activation import last_activation
 from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
+from jaxvis.any_model.scopes import matching, scopes_inside, value_of_scope
 from jaxvis.errors import InputError, InputTypeError
-from jaxvis.gradients.called import without_note
+from jaxvis.gradients.called import note_last, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 
@@ -66,9 +70,13 @@ def cut_at(
 
     Args:
         f: any function that JAX can trace, as in `expose_relu`.
-        where: the name that `jax.ad_checkpoint.checkpoint_name` gave a value, or the number of a
+        where: the name that `jax.ad_checkpoint.checkpoint_name` gave a value; or the name of a
+            scope, which is what Keras calls a layer and Flax Linen a module ("block5_conv3", or
+            more of its path, "vgg16/block5_conv3"): then the cut is behind the one value that
+            leaves it; or "last", or "#12", which `cut_points` explains; or the number of a
             convolution, from 0, or from -1 backwards: then the cut is behind the bias, the
-            normalisation and the ReLU that follow it directly.
+            normalisation and the ReLU that follow it directly. A scope that has the name of a
+            value, or is called "last", is reached by its whole path with a / in front.
         forms: what counts as a ReLU, as in `expose_relu`.
         channel_axis: the axis of the value's channels, which becomes the last one; None takes that
             of the convolution, or of the one that a named value comes from; else the last axis, in
@@ -76,15 +84,16 @@ def cut_at(
 
     Raises:
         TypeError: f cannot be called, or where is neither a name nor a number.
-        ValueError: when called, if there is no such value, more than one of the name, or one
-            that only exists inside a loop or branch; or if nothing tells a named value's channels.
+        ValueError: when called, if there is no such value, more than one of the name, one that
+            only exists inside a loop or branch, or one that the output does not depend on; or if
+            nothing tells a named value's channels.
     """
     if not callable(f):
         raise InputTypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
     if isinstance(where, bool) or not isinstance(where, str | int):
         raise InputTypeError(
-            f"where is {where!r}; wanted the name given with checkpoint_name, or the number of a "
-            "convolution"
+            f"where is {where!r}; wanted the name given with checkpoint_name, the name of a scope, "
+            "or the number of a convolution"
         )
     cut = Cut(where, check_forms(forms), channel_axis)
     return jax.tree_util.Partial(_body, f, cut), jax.tree_util.Partial(_head, f, cut)
@@ -106,6 +115,7 @@ def _head(f: Function, cut: Cut, at_cut: AtCut, *, relu: Relu | Rule = jax.nn.re
     leaves, tree = at_cut.arguments
     args, kwargs = jax.tree.unflatten(tree, leaves)
     halves = _halves(f, cut, args, kwargs, relu)
+    note_last(relu, last_activation(halves.jaxpr))
     environment = dict(zip(halves.jaxpr.constvars, halves.consts, strict=True))
     environment.update(zip(halves.carried, at_cut.carried, strict=True))
     environment[halves.variable] = jnp.moveaxis(at_cut.activation, -1, halves.channel_axis)
@@ -140,9 +150,7 @@ class _Halves(NamedTuple):
 
 def _halves(f: Function, cut: Cut, args: tuple, kwargs: dict, relu: Any) -> _Halves:
     traced = jaxprs.trace(f, args, kwargs)
-    path = _find(traced.jaxpr, cut.where)
-    jaxpr, consts = jaxprs.inline(traced, path)
-    (position,) = _find(jaxpr, cut.where)
+    jaxpr, consts, position = _with_the_place_outside(traced, cut.where)
     plan, found = plan_relus(jaxpr, consts, cut.forms)
     if relu is not jax.nn.relu and not found.relus:
         warnings.warn(no_relus(found.left_alone), stacklevel=4)
@@ -180,39 +188,109 @@ def _carried(jaxpr: Any, end: int, variable: Any) -> tuple:
     return tuple(dict.fromkeys(crossing))  # each once, in order
 
 
-def _find(jaxpr: Any, where: str | int) -> tuple[int, ...]:
-    """Return the way to a value: an equation's number, in every jaxpr on the way down.
+def _with_the_place_outside(
+    traced: jaxprs.Traced, where: str | int
+) -> tuple[Any, Sequence[Any], int]:
+    """Return a jaxpr, its constants, and the number of the equation whose result is cut."""
+    if isinstance(where, int):
+        path = _find_convolution(traced.jaxpr, where)
+        jaxpr, consts = jaxprs.inline(traced, path)
+        (position,) = _find_convolution(jaxpr, where)
+        return jaxpr, consts, position
+    place = _find_value(traced.jaxpr, where)
+    _check_reachable(where, place.holders)
+    jaxpr, consts = jaxprs.inline(traced, place.path, marked=place.result)
+    marks = [i for i, eqn in enumerate(jaxpr.eqns) if jaxprs.is_mark(eqn)]
+    return jaxpr, consts, marks[0]
+
+
+def _find_convolution(jaxpr: Any, where: int) -> tuple[int, ...]:
+    """Return the way to a convolution: an equation's number, in every jaxpr on the way down."""
+    convolutions = _convolutions(jaxpr)
+    if not -len(convolutions) <= where < len(convolutions):
+        raise InputError(
+            f"where is {where}, but the function has {len(convolutions)} convolutions; wanted "
+            + (f"a number from 0 to {len(convolutions) - 1}, or " if convolutions else "")
+            + "a name, or a number with a #: jv.cut_points(f, x) lists them"
+            + _closed(jaxpr)
+        )
+    _check_reachable(where, convolutions[where].holders)
+    return convolutions[where].path
+
+
+def _find_value(jaxpr: Any, where: str) -> Place:
+    """Return where a value is, by its name, its scope or its number.
 
     Raises:
-        ValueError: it is not there, not alone, or cannot be reached.
+        ValueError: it is not there, not alone, or leads nowhere.
     """
-    if isinstance(where, int):
-        convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
-        if not -len(convolutions) <= where < len(convolutions):
-            raise InputError(
-                f"where is {where}, but the function has {len(convolutions)} convolutions; wanted "
-                f"a number from 0 to {len(convolutions) - 1}, or a name given with checkpoint_name"
-            )
-        visit = convolutions[where]
+    named = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == "name"]
+    wanted = [v for v in named if v.eqn.params["name"] == where]
+    if len(wanted) > 1:
+        raise InputError(
+            f"the function names {len(wanted)} values {where!r}; wanted one of that name, or "
+            f"{_otherwise(jaxpr)}"
+        )
+    if wanted:
+        _check_reachable(where, wanted[0].holders)
+    points = Points(jaxpr)
+    if wanted:
+        value = _named_value(wanted[0], points, where)
+    elif where == LAST:
+        value = points.last(_closed(jaxpr))
+    elif where.startswith(NUMBERED):
+        value = points.numbered(where)
     else:
-        named = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == "name"]
-        wanted = [v for v in named if v.eqn.params["name"] == where]
-        if len(wanted) != 1:
-            names = ", ".join(dict.fromkeys(v.eqn.params["name"] for v in named)) or "none"
-            convolutions = [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
-            raise InputError(
-                f"the function names {len(wanted)} values {where!r}; wanted one. Its names are: "
-                f"{names}. Give a value a name with jax.ad_checkpoint.checkpoint_name, or cut at "
-                f"the number of one of its {len(convolutions)} convolutions, from 0"
-            )
-        visit = wanted[0]
-    for holder in visit.holders:
+        if not matching(points.scopes, where):
+            for scope, holders in scopes_inside(jaxpr):
+                if matching([scope], where):
+                    _check_reachable(where, holders)
+        names = dict.fromkeys(v.eqn.params["name"] for v in named)
+        value = value_of_scope(where, points.scopes, names, _otherwise(jaxpr))
+    return place_to_cut(value, points.flow)
+
+
+def _named_value(visit: jaxprs.Visit, points: Points, where: str) -> Value:
+    """Return the value that was given a name; raise ValueError if the output ignores it."""
+    (value,) = next(step.outputs for step in points.flat.steps if step.path == visit.path)
+    if value not in points.flow.users and value not in points.flow.ends:
+        raise InputError(
+            f"the output does not depend on the value {where!r}, so that a map made there would be "
+            "0 everywhere; wanted one that is used: jv.cut_points(f, x) lists them"
+        )
+    return value
+
+
+def _check_reachable(where: str | int, holders: tuple[str, ...]) -> None:
+    for holder in holders:
         if holder not in jaxprs.SAME_OPERANDS:
             raise InputError(
                 f"the value {where!r} lies inside the primitive {holder!r}, where it exists at "
                 "every step or not at all; wanted one outside of loops, branches and shard_map"
             )
-    return visit.path
+
+
+def _otherwise(jaxpr: Any) -> str:
+    """Say what else a function can be cut at."""
+    return (
+        "'last', or a number with a #, as jv.cut_points(f, x) lists them, or without, one of its "
+        f"{len(_convolutions(jaxpr))} convolutions, from 0; jax.ad_checkpoint.checkpoint_name "
+        "names a value" + _closed(jaxpr)
+    )
+
+
+def _closed(jaxpr: Any) -> str:
+    """Say that there is a part of a function that cannot be cut, if there is."""
+    if not jaxprs.calls_exported(jaxpr):
+        return ""
+    return (
+        "; it calls an exported function (jax.export), which is compiled code with no ReLU or "
+        "layer to be found in it: hand over the function that was exported"
+    )
+
+
+def _convolutions(jaxpr: Any) -> list[jaxprs.Visit]:
+    return [v for v in jaxprs.walk(jaxpr) if v.eqn.primitive.name == CONVOLUTION]
 
 
 FOLLOWED = {

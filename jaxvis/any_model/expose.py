@@ -15,10 +15,12 @@ import jax
 
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.cut_at import cut_at
+from jaxvis.any_model.last_activation import last_activation
 from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan_relus
 from jaxvis.any_model.run import run_steps
+from jaxvis.any_model.training import in_plain_words
 from jaxvis.errors import InputTypeError
-from jaxvis.gradients.called import without_note
+from jaxvis.gradients.called import note_last, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 Function = Callable[..., Any]
@@ -39,11 +41,13 @@ class ExposedRelu:
     def __call__(self, *args: Any, relu: Relu | Rule = jax.nn.relu, **kwargs: Any) -> Any:
         """Call the function with `relu` in the place of its ReLUs."""
         if relu is jax.nn.relu:
-            return self.function(*args, **kwargs)
+            with in_plain_words():
+                return self.function(*args, **kwargs)
         traced = jaxprs.trace(self.function, args, kwargs)
         plan, found = plan_relus(traced.jaxpr, traced.consts, self.forms)
         if not found.relus:
             warnings.warn(no_relus(found.left_alone), stacklevel=2)
+        note_last(relu, last_activation(traced.jaxpr))
         relu = without_note(relu, bool(found.relus))
         environment = jaxprs.start(traced.jaxpr, traced.consts, traced.values)
         run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment)
@@ -69,9 +73,11 @@ def expose_relu(f: Function, *, forms: Sequence[str] = FORMS) -> ExposedRelu:
             it, or any function with a custom gradient that computes max(x, 0); "relu6" the lower
             gate of `jax.nn.relu6`; "maximum", "where", "clip" and "product" are
             `jnp.maximum(x, 0)`, `jnp.where(x > 0, x, 0)`, `jnp.clip(x, 0)` and `x * (x > 0)`, of
-            floats, in any order. Caps keep their gradient. leaky_relu, elu, gelu, silu and the
-            like are none, nor are the two halves of a PReLU, relu(x) - a relu(-x), nor a maximum
-            that guards a square root: see `count_relus`.
+            floats, in any order. Caps keep their gradient. Not counted are the two halves of a
+            PReLU, relu(x) - a relu(-x), a maximum that guards a square root, and other activations:
+            see `count_relus`. "gelu", "silu", "elu" and "leaky_relu", JAX's own, are no ReLUs, but
+            may be named here: then the rules act on them too, which must be of kind `Rule`, as
+            `jaxvis.gradients.smooth` says; that is ours, and no paper's.
 
     The result takes as `relu` a ReLU function, a `Rule`, or a function of `(x, where)`, in which
     `where` is the `Site` of that ReLU: its index, form and name stack.

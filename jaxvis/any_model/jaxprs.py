@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.ad_checkpoint import checkpoint_name
 from jax.extend import source_info_util
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from jaxvis.any_model.training import in_plain_words
 
 Function = Callable[..., Any]
 
@@ -57,7 +60,8 @@ def trace(f: Function, args: tuple, kwargs: dict) -> Traced:
         rest = iter(arrays)
         merged = [next(rest) if is_array(leaf) else leaf for leaf in leaves]
         args, kwargs = jax.tree.unflatten(in_tree, merged)
-        outputs, out_tree = jax.tree.flatten(f(*args, **kwargs))
+        with in_plain_words():
+            outputs, out_tree = jax.tree.flatten(f(*args, **kwargs))
         out_trees.append(out_tree)
         return outputs
 
@@ -225,8 +229,17 @@ def walk(jaxpr: Any, path: tuple = (), holders: tuple = ()) -> Iterator[Visit]:
             yield from walk(held, (*path, i), (*holders, eqn.primitive.name))
 
 
-def inline(traced: Traced, path: tuple[int, ...]) -> tuple[Any, Sequence[Any]]:
-    """Return a jaxpr, and its constants, in which the calls on a path are no calls any more."""
+MARK = "the place of a cut"  # a name that is given to the value at the end of a path
+
+
+def inline(
+    traced: Traced, path: tuple[int, ...], marked: int | None = None
+) -> tuple[Any, Sequence[Any]]:
+    """Return a jaxpr, and its constants, in which the calls on a path are no calls any more.
+
+    Result number `marked` of the equation at the end of the path is what an equation gives that
+    `is_mark` knows, and that stands directly behind it.
+    """
 
     def run(jaxpr: Any, consts: Sequence[Any], values: Sequence[Any], path: tuple) -> list:
         environment = start(jaxpr, consts, values)
@@ -238,11 +251,24 @@ def inline(traced: Traced, path: tuple[int, ...]) -> tuple[Any, Sequence[Any]]:
                     outputs = run(body.jaxpr, body.consts, operands, path[1:])
                 else:
                     outputs = bind(eqn, operands)
+                if path == (i,) and marked is not None:
+                    outputs = list(outputs)
+                    outputs[marked] = checkpoint_name(outputs[marked], MARK)
             environment.update(zip(eqn.outvars, outputs, strict=True))
         return [read(environment, atom) for atom in jaxpr.outvars]
 
     on_values = partial(run, traced.jaxpr, traced.consts, path=path)
     return open_jaxpr(jax.make_jaxpr(lambda *values: on_values(values))(*traced.values))
+
+
+def is_mark(eqn: JaxprEqn) -> bool:
+    """Whether an equation gives the value that `inline` marked."""
+    return eqn.primitive.name == "name" and eqn.params["name"] == MARK
+
+
+def calls_exported(jaxpr: Any) -> bool:
+    """Whether a program calls one that was exported, `jax.export`, into which nothing can look."""
+    return any(visit.eqn.primitive.name == "call_exported" for visit in walk(jaxpr))
 
 
 def channel_axis(convolution: JaxprEqn) -> int:

@@ -3,11 +3,12 @@
 A ReLU may be `jax.nn.relu`, but also `maximum(x, 0)` or `where(x > 0, x, 0)`, whose parts lie in
 different jaxprs, since `jnp.where` is a jit of its own. So every variable that matters gets a
 meaning first: 0, "where x > 0", "the ReLU of x". A plan then says, equation by equation: run it as
-it is (None), put a ReLU there (`Replace`), or go into the jaxprs that it holds (`Enter`).
+it is (None), put a ReLU there (`Replace`), let the gradient of another activation obey the rule
+(`Gate`), or go into the jaxprs that it holds (`Enter`).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 from jaxvis.any_model import jaxprs
 from jaxvis.any_model.jaxprs import is_zero
 from jaxvis.errors import InputError, NotSupportedError
+from jaxvis.gradients.smooth import SMOOTH
 
 FORMS = ("relu", "relu6", "maximum", "where", "clip", "product")
 
@@ -36,7 +38,7 @@ class Site:
 
     Attributes:
         index: its place among the ReLUs, in the order in which they run.
-        form: one of `FORMS`, or why it is left alone.
+        form: one of `FORMS` or of `SMOOTH`, or why it is left alone.
         name_stack: the scopes it lies in, such as "Net/Dense_0/scan".
         shape, dtype: of its input.
     """
@@ -55,6 +57,13 @@ class Replace(NamedTuple):
     operand: int
     cap: Any = None
     cap_operand: int | None = None
+
+
+class Gate(NamedTuple):
+    """Let the gradient of the result obey the rule; `x` is the activation's input, a variable."""
+
+    site: Site
+    x: Any
 
 
 class Enter(NamedTuple):
@@ -161,10 +170,65 @@ def _plan(jaxpr: Any, known: dict, found: Found) -> tuple:
     prelus = [meaning[1] for meaning in known.values() if _is_prelu(meaning)]
     if prelus:
         found = found._replace(halves=found.halves.union(prelus))
-    return tuple(_step(eqn, jaxpr, known, found) for eqn in jaxpr.eqns)
+    gelus = dict(_gelus(jaxpr, found)) if "gelu" in found.forms else {}
+    return tuple(
+        _gate(eqn, "gelu", gelus[i], found) if i in gelus else _step(eqn, jaxpr, known, found)
+        for i, eqn in enumerate(jaxpr.eqns)
+    )
 
 
-def _step(eqn: Any, jaxpr: Any, known: dict, found: Found) -> Replace | Enter | None:
+def _gate(eqn: Any, form: str, x: Any, found: Found) -> Gate:
+    site = _site(eqn, x, form, found)
+    found.relus.append(site)
+    return Gate(site, x)
+
+
+def _gelus(jaxpr: Any, found: Found) -> Iterator[tuple[int, Any]]:
+    """Yield the number of the equation that gives the result of each gelu, and the gelu's input.
+
+    JAX's gelu is no call, but x * (0.5 * (1 + tanh(...))), or (0.5 * x) * erfc(...).
+    """
+    for number, eqn in enumerate(jaxpr.eqns):
+        if not _is_of_gelu(eqn):
+            continue
+        tanh = eqn.primitive.name == "tanh"
+        chain = _chain(jaxpr, number, ["add", "mul", "mul"] if tanh else ["mul"])
+        x = None
+        if chain:
+            last = jaxpr.eqns[chain[-1]]
+            before = jaxpr.eqns[chain[-2] if chain[1:] else number].outvars[0]
+            (x,) = [atom for atom in last.invars if atom is not before][:1] or [None]
+            if not tanh:
+                half = next((e for e in jaxpr.eqns if x in e.outvars), None)
+                operands = [] if half is None else jaxprs.variables(half.invars)
+                x = operands[0] if len(operands) == 1 else None
+        if x is None or jaxprs.is_literal(x) or x.aval.shape != last.outvars[0].aval.shape:
+            where = _scope(eqn, found) or "no scope"
+            raise NotSupportedError(
+                f"forms= names 'gelu', but the one in {where} is not written as JAX's releases up "
+                "to 0.12 do, so that its input is not found; wanted forms= without 'gelu'"
+            )
+        yield chain[-1], x
+
+
+def _is_of_gelu(eqn: Any) -> bool:
+    return jaxprs.name_of(eqn) in ("tanh", "erfc") and jaxprs.comes_from(eqn, "gelu")
+
+
+def _chain(jaxpr: Any, number: int, names: list[str]) -> list[int]:
+    """Return the equations of these names that use, one after another, only each other's result."""
+    found: list[int] = []
+    for name in names:
+        (variable,) = jaxpr.eqns[number].outvars
+        users = [i for i, eqn in enumerate(jaxpr.eqns) if variable in jaxprs.variables(eqn.invars)]
+        if len(users) != 1 or jaxpr.eqns[users[0]].primitive.name != name:
+            return []
+        (number,) = users
+        found.append(number)
+    return found
+
+
+def _step(eqn: Any, jaxpr: Any, known: dict, found: Found) -> Replace | Enter | Gate | None:
     name = jaxprs.name_of(eqn)
     step = _replace(eqn, known, found)
     if step is not None:
@@ -180,9 +244,17 @@ def _step(eqn: Any, jaxpr: Any, known: dict, found: Found) -> Replace | Enter | 
             return step
         return None
     own = jaxprs.is_jaxs_own(eqn)
-    gelu = name in ("tanh", "erfc") and jaxprs.comes_from(eqn, "gelu")
+    gelu = _is_of_gelu(eqn)
+    if gelu and "gelu" in found.forms:
+        return None  # a part of it; the whole was gated
+    if own and name in SMOOTH and name in found.forms:
+        return _gate(eqn, name, eqn.invars[0], found)
     if gelu or (own and name in NO_RELUS):
         found.left_alone.append(_site(eqn, eqn.invars[0], "gelu" if gelu else name, found))
+        return None
+    if name == "call_exported":
+        site = _site(eqn, next(iter(jaxprs.variables(eqn.invars)), eqn.outvars[0]), "", found)
+        found.left_alone.append(replace(site, form="exported function, closed to us"))
         return None
     inside = jaxprs.bodies(eqn)
     if not inside:
@@ -243,7 +315,7 @@ def _site(eqn: Any, atom: Any, form: str, found: Found) -> Site:
 
 
 def _named(forms: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(form for form in forms if form in ("relu", "relu6"))
+    return tuple(form for form in forms if form in ("relu", "relu6", *SMOOTH))
 
 
 def _scope(eqn: Any, found: Found) -> str:
@@ -284,8 +356,9 @@ def check_forms(forms: Sequence[str]) -> tuple[str, ...]:
     """Return the forms as a tuple; raise ValueError for one that is unknown."""
     forms = (forms,) if isinstance(forms, str) else tuple(forms)
     for form in forms:
-        if form not in FORMS:
-            raise InputError(f"forms has {form!r}; wanted some of {', '.join(FORMS)}")
+        if form not in (*FORMS, *SMOOTH):
+            listed = ", ".join((*FORMS, *SMOOTH))
+            raise InputError(f"forms has {form!r}; wanted some of {listed}")
     return forms
 
 
@@ -293,7 +366,14 @@ def no_relus(left_alone: Sequence[Site]) -> str:
     """Say that every rule will give the same map, and what there is instead of ReLUs."""
     others = Counter(site.form for site in left_alone)
     listed = ", ".join(f"{form} ({count})" for form, count in others.items()) or "nothing like one"
-    return (
-        "expose_relu found no ReLU in the function, so every rule gives the same gradient; it "
-        f"found {listed}: see count_relus(f, x)"
+    text = (
+        "expose_relu found no ReLU in the function, so every rule gives the same gradient, and "
+        f"there is nothing to gain by asking for several; it found {listed}: see count_relus(f, x)"
     )
+    smooth = [form for form in SMOOTH if form in others]
+    if smooth:
+        text += (
+            f". forms={tuple(smooth)!r} lets the rules act on the gradients there, which is ours "
+            "and no paper's"
+        )
+    return text

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxvis.any_model import jaxprs
-from jaxvis.any_model.relu_sites import Enter, Replace
+from jaxvis.any_model.relu_sites import Enter, Gate, Replace
 from jaxvis.errors import InputError
 from jaxvis.gradients.kept import Kept, merged, strong, weak
 from jaxvis.gradients.relu import Relu
+from jaxvis.gradients.smooth import gated, rule_of
 
 Function = Callable[..., Any]
 
@@ -162,6 +163,9 @@ def run_steps(eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict) -
                 outputs = [_replaced(step, relu, values)]
             elif isinstance(step, Enter):
                 outputs = enter(eqn, _run_body, step.plans, relu, values)
+            elif isinstance(step, Gate):
+                (y,), x = jaxprs.bind(eqn, values), jaxprs.read(environment, step.x)
+                outputs = [gated(y, x, rule_of(relu, step.site.form))]
             else:
                 outputs = jaxprs.bind(eqn, values)
         environment.update(zip(eqn.outvars, outputs, strict=True))

@@ -29,10 +29,16 @@ def is_vanilla(rule: Rule | Relu) -> bool:
 
 
 class Calls:
-    """Whether a ReLU was called while a model was traced: a mark that each trace has its own of."""
+    """What is noted while a model is traced: a mark that each trace has its own of.
+
+    Attributes:
+        any: whether a ReLU was called.
+        last: the name of the activation that the model's output comes out of, if one was seen.
+    """
 
     def __init__(self) -> None:
         self.any = False
+        self.last: str | None = None
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["relu"], meta_fields=["calls"])
@@ -73,6 +79,12 @@ def without_note(relu: Any, called: bool) -> Any:
         return relu
     relu.calls.any |= called
     return relu.relu
+
+
+def note_last(relu: Any, kind: str | None) -> None:
+    """Note, by a `NotedRelu`, which activation a model ends in; do nothing for another."""
+    if isinstance(relu, NotedRelu) and kind is not None:
+        relu.calls.last = kind
 
 
 def handed(function: Callable[..., Any], relu: Relu) -> Callable[[Any], Any]:

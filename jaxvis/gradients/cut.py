@@ -16,11 +16,21 @@ def cut(model: Any, layer: str | int) -> tuple[Part, Part]:
 
     Raises:
         TypeError: the model is neither a pair nor has a method `cut`.
+        ValueError: it has no such layer.
     """
     if is_pair(model):
         return model
     if hasattr(model, "cut"):
-        return model.cut(layer)
+        try:
+            return model.cut(layer)
+        except KeyError as error:
+            if error.args != (layer,):
+                raise
+            raise InputError(
+                f"the {type(model).__name__} has no layer {layer!r}; wanted layer=, one that its "
+                "cut(layer) knows: the default is VGG16's; of a model that was exposed, "
+                "jv.cut_points(model, x) lists them"
+            ) from error
     raise InputTypeError(
         f"a {type(model).__name__} cannot be cut; wanted a model with cut(layer) -> (body, head), "
         "or such a pair of callables: jv.expose_relu(model) can be cut, its code untouched"

@@ -13,7 +13,7 @@ from jaxvis.errors import InputError, InputTypeError
 from jaxvis.types import AnyArray
 
 Model = Callable[..., Float[Array, "n classes"]]
-Score = Callable[[Float[Array, "n classes"]], Float[Array, " n"]]
+Score = Callable[[Any], Float[Array, " n"]]  # from whatever the model returns
 
 
 def as_targets(classes: ArrayLike | None, score: Score | None) -> Int[Array, "..."] | None:
@@ -37,25 +37,37 @@ def several(targets: Int[Array, "..."] | None) -> bool:
     return targets is not None and targets.ndim == 2
 
 
+def score_cotangent(outputs: Any, score: Score, n: int) -> Any:
+    """Return d score / d outputs, in the form of what the model returned.
+
+    Raises:
+        ValueError: the score is not one number per image.
+    """
+    scores, pull_back = jax.vjp(score, outputs)
+    shape = getattr(scores, "shape", None)
+    if shape != (n,):
+        found = f"a {type(scores).__name__}" if shape is None else f"shape {shape}"
+        shapes = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(outputs))
+        raise InputError(
+            f"score returned {found} for an output of {shapes}; wanted one score per image, shape "
+            f"({n},)"
+        )
+    if not jnp.issubdtype(scores.dtype, jnp.inexact):
+        raise InputError(f"score returned {scores.dtype}; wanted floats, which have a gradient")
+    return pull_back(jnp.ones_like(scores))[0]
+
+
 def logit_cotangents(
-    logits: Float[Array, "n classes"], targets: Int[Array, "..."] | None, score: Score | None
+    logits: Float[Array, "n classes"], targets: Int[Array, "..."] | None
 ) -> Float[Array, "k n classes"]:
-    """Return d score / d logits for each of k classes: one-hot rows, the largest logit's for None.
+    """Return d logit / d logits for each of k classes: one-hot rows, the largest logit's for None.
 
     Targets are one index, one per image (n,), or k per image (n, k); k is 1 but for the last.
 
     Raises:
-        ValueError: targets of another shape, or a score that is not one number per image.
+        ValueError: targets of another shape.
     """
     n, classes = logits.shape
-    if score is not None:
-        scores, pull_back = jax.vjp(score, logits)
-        if scores.shape != (n,):
-            raise InputError(
-                f"score returned shape {scores.shape} for logits of shape {logits.shape}; wanted "
-                f"one score per image, shape ({n},)"
-            )
-        return pull_back(jnp.ones_like(scores))[0][None]
     if targets is None:
         targets = jnp.argmax(logits, axis=1)
     check_target_shape(targets, n)
@@ -130,7 +142,8 @@ def check_inputs(x: Any) -> int:
         if not jnp.issubdtype(leaf.dtype, jnp.floating) or leaf.ndim < (2 if alone else 1):
             raise InputError(
                 f"x has dtype {leaf.dtype} and shape {leaf.shape}; wanted floats (n, height, "
-                "width, channels): jv.preprocess(images), with the batch axis even for one image"
+                "width, channels), as the network's own preprocessing makes them (VGG16's is "
+                "jv.preprocess), with the batch axis even for one image"
             )
     sizes = {leaf.shape[0] for leaf in leaves}
     if len(sizes) != 1:
@@ -146,7 +159,10 @@ def check_logits(logits: Any, n: int) -> None:
     shape = getattr(logits, "shape", None)
     if shape is None or len(shape) != 2 or shape[0] != n:
         found = f"shape {shape}" if shape is not None else f"a {type(logits).__name__}"
-        raise InputError(f"the model returned {found} for {n} images; wanted logits ({n}, classes)")
+        raise InputError(
+            f"the model returned {found} for {n} images; wanted logits ({n}, classes), or score=, "
+            "a function from what the model returns to one number for each image"
+        )
 
 
 CHANNELS = (1, 3, 4)  # that images have

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
-from jaxtyping import Float
 
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.pictures.figures import MapRow
-from jaxvis.types import AnyArray
 
 
 class MapName(NamedTuple):
@@ -22,13 +20,13 @@ class MapName(NamedTuple):
 class Maps(Mapping[MapName, Any]):
     """A mapping from (method, rule) to raw maps (n, *space), and the logits (n, classes).
 
+    With a score of one's own, `logits` is whatever the model returned.
+
     `maps["grad_cam", "guided"]` is one of them; `maps["grad_cam"]`, or `maps.grad_cam`, all of a
     method, by rule. A pytree, whose maps stay in their order.
     """
 
-    def __init__(
-        self, logits: Float[AnyArray, "n classes"], maps: Mapping[str, Mapping[str, Any]]
-    ) -> None:
+    def __init__(self, logits: Any, maps: Mapping[str, Mapping[str, Any]]) -> None:
         self.logits = logits
         self._maps = {method: dict(by_rule) for method, by_rule in maps.items()}
 
@@ -60,7 +58,8 @@ class Maps(Mapping[MapName, Any]):
     def __repr__(self) -> str:
         """What there is, not its numbers."""
         shapes = [f"{m}[{r!r}]: {_shapes(value)}" for (m, r), value in self.items()]
-        return f"Maps(logits: {_shape(self.logits)}, {', '.join(shapes)})"
+        logits = "?[]" if self.logits is None else _shapes(self.logits)
+        return f"Maps(logits: {logits}, {', '.join(shapes)})"
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ On a CPU the images of a network that says so (`images_are_independent`) go thro
 small groups (`gradients.groups`): the same work in a better order.
 """
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +19,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from jaxvis.any_model.adapters import as_model
 from jaxvis.any_model.cut_at import AtCut
+from jaxvis.any_model.last_activation import probabilities_warning
 from jaxvis.errors import InputError
 from jaxvis.gradients.auto_mesh import on_auto_mesh
 from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
@@ -37,6 +39,7 @@ from jaxvis.gradients.target import (
     check_logits,
     check_targets,
     logit_cotangents,
+    score_cotangent,
     several,
 )
 from jaxvis.methods.method import Method, Pass
@@ -46,9 +49,15 @@ from jaxvis.methods.options import Asked, Layer, Rules, asked_for
 @jax.tree_util.register_static
 @dataclass(frozen=True)
 class Called:
-    """Whether the model called the ReLU; a static result, kept with the compiled code."""
+    """What was noted of the model; a static result, kept with the compiled code.
+
+    Attributes:
+        relu: whether it called the ReLU.
+        last: the activation that its output comes out of, if that was seen.
+    """
 
     relu: bool
+    last: str | None
 
 
 class Ready(NamedTuple):
@@ -85,11 +94,16 @@ def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Ru
 
 def run(
     compiled: Callable[..., tuple], asked: Asked, given: Ready
-) -> tuple[Float[Array, "n classes"], dict[str, dict[str, Any]]]:
-    """Run the compiled call and return logits and maps by method and rule, checked."""
+) -> tuple[Any, dict[str, dict[str, Any]]]:
+    """Run the compiled call and return logits and maps by method and rule, checked.
+
+    With a score, what is called logits here is whatever the model returns.
+    """
     logits, data, functions, called = compiled(*given.arguments)
     check_targets(given.targets, logits)
     check_called(called.relu, given.rules)
+    if called.last is not None and asked.score is None:
+        warnings.warn(probabilities_warning(called.last), stacklevel=4)
     rows = iter(data), iter(functions)
     by_rule = {
         name: next(rows[0 if isinstance(rule, Rule) else 1]) for name, rule in given.rules.items()
@@ -110,15 +124,18 @@ def run(
 def one_pass(
     model: Any, x: Any, targets: Int[Array, "..."] | None, rules: Rule | None,
     functions: tuple[Relu, ...], asked: Asked, group: int | None, apart: bool,
-) -> tuple[Float[Array, "n classes"], list, list, Called]:  # fmt: skip
+) -> tuple[Any, list, list, Called]:  # fmt: skip
     """Return logits, maps for every rule that is data, for every function, and `Called`."""
     n = check_inputs(x)
     calls = Calls()
 
-    def under(relu: Relu) -> tuple[Array, list]:
+    def under(relu: Relu) -> tuple[Any, list]:
         logits, explain_with = _differentiated(model, x, NotedRelu(relu, calls), asked, group)
+        if asked.score is not None:
+            cotangent = score_cotangent(logits, asked.score, n)
+            return logits, explain_with(cotangent)
         check_logits(logits, n)
-        cotangents = logit_cotangents(logits, targets, asked.score)
+        cotangents = logit_cotangents(logits, targets)
         if several(targets) and apart:
             maps = jax.lax.map(explain_with, cotangents)
             return logits, jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1), maps)
@@ -143,12 +160,12 @@ def one_pass(
     for function in functions:
         logits, maps = under(function)
         by_function.append(maps)
-    return logits, by_data, by_function, Called(calls.any)
+    return logits, by_data, by_function, Called(calls.any, calls.last)
 
 
 def _differentiated(
     model: Any, x: Any, relu: Relu, asked: Asked, group: int | None
-) -> tuple[Float[Array, "n classes"], Callable[[Array], list]]:
+) -> tuple[Any, Callable[[Any], list]]:
     """Run the model forward; return the logits and a function from their cotangent to maps."""
     wants_input = any(method.at == "input" for method in asked.methods)
     wants_layer = any(method.at == "layer" for method in asked.methods)
@@ -167,7 +184,7 @@ def _differentiated(
         halves.append((layer, activation_of(at_cut), pull_to_cut))
         axis = -1 if isinstance(at_cut, AtCut) else axis  # which has found them, and moved them
 
-    def explain_with(cotangent: Array) -> list:
+    def explain_with(cotangent: Any) -> list:
         gradients = [pull_to_cut(cotangent)[0] for _, _, pull_to_cut in halves]
         at_input = pull_to_input(gradients[0])[0] if wants_input else None
         by_layer = []

@@ -22,7 +22,8 @@ class Options(TypedDict, total=False):
         rules: ReLU rules by name, each a `Rule` or a ReLU function of your own, or a sequence of
             names in `RULES`; default all three. Another `Rule` under a name does not recompile.
         methods: names in `METHODS`, or `Method`s of your own; default the lab's two.
-        score: instead of classes, a function from logits (n, classes) to scores (n,).
+        score: instead of classes, a function from what the model returns to scores (n,): from
+            logits (n, classes), or from the output of a segmentation, a tuple, a dict.
         signed: keep the signs that a method takes away at its end, as |.| or max(., 0).
         grid: (height, width) of the layer's tokens, for a transformer: see `gradients.cut.as_maps`.
         channel_axis: where the channels are, in images and in what a model's own `cut` returns: 1

@@ -37,7 +37,8 @@ def input_gradient(
         classes: index of the logit to differentiate, one for all images, one per image, shape (n,),
             or k of every image, (n, k); None takes each image's largest logit.
         rule: `VANILLA`, `RECTIFIED`, `GUIDED`, or a ReLU function of your own.
-        score: instead of `classes`, a function from logits (n, classes) to scores (n,).
+        score: instead of `classes`, a function from what the model returns, logits (n, classes) or
+            anything else, to scores (n,).
 
     Returns:
         The gradient, of the shape and dtype of x, in its form; with (n, k) classes, k axes behind

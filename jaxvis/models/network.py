@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxvis.any_model.adapters import as_model
+from jaxvis.any_model.cut_points import LAST, NUMBERED, cut_points
+from jaxvis.any_model.expose import ExposedRelu
 from jaxvis.errors import InputError, InputTypeError
 from jaxvis.gradients.cut import is_pair
 from jaxvis.gradients.target import as_inputs, channels_first, check_inputs, check_logits
@@ -66,8 +68,10 @@ class Network(NamedTuple):
 
     @property
     def layer_name(self) -> str:
-        """The layer as a caption names it: by its name, or as "convolution -1"."""
-        return self.layer if isinstance(self.layer, str) else f"convolution {self.layer}"
+        """The layer as a caption names it: by its name, "convolution -1", or "value #3"."""
+        if isinstance(self.layer, str):
+            return f"value {self.layer}" if self.layer.startswith(NUMBERED) else self.layer
+        return f"convolution {self.layer}"
 
     @property
     def forward(self) -> Callable[[Any], Any]:
@@ -126,8 +130,9 @@ def describe(
 
     A `VGG16` knows all of it by itself, but for the preprocessing, which no file of weights tells:
     Keras's "caffe" unless given. Of any other model, `size` and `preprocess` are wanted;
-    `layer` is its last convolution unless given (see `cut_at`), and a Keras, Flax or Equinox model
-    is exposed as by `expose_relu`.
+    `layer` is the last value that all paths go through, `cut_points(model, x).last`, unless it is
+    given, or the model brings a `cut` of its own, which is asked for layer -1. A Keras, Flax or
+    Equinox model is exposed as by `expose_relu`.
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
@@ -159,11 +164,19 @@ def describe(
                 f"a {type(model).__name__} does not say what it reads; wanted size=(height, width) "
                 "and preprocess=, a function from uint8 RGB (n, height, width, 3) to its input"
             )
+        given = as_model(model)
+        default = LAST if isinstance(given, ExposedRelu) else -1
         made = Network(
-            as_model(model), size, preprocessing(preprocess), names, -1 if layer is None else layer,
+            given, size, preprocessing(preprocess), names, default if layer is None else layer,
             name or _name_of(model), output or "softmax",
         )  # fmt: skip
     return _checked(made)
+
+
+def _with_last(network: Network, x: Any) -> Network:
+    """Return a network whose layer "last" is called by its name, where there is such a value."""
+    last = cut_points(network.model, x).last
+    return network if last is None else network._replace(layer=last.layer)
 
 
 def _name_of(model: Any) -> str:
@@ -175,21 +188,19 @@ def _name_of(model: Any) -> str:
     return found if isinstance(found, str) else type(model).__name__
 
 
-def _checked(network: Network) -> Network:
-    """Return the network, two classes made of one unit.
-
-    Raises what is wrong between an image and its logits; only `preprocess` computes.
-    """
-    size = network.size
+def check_size(size: Any) -> None:
+    """Raise ValueError unless this is (height, width)."""
     if (
         not isinstance(size, tuple)
         or len(size) != 2
         or not all(isinstance(side, int) and side > 0 for side in size)
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
-    if isinstance(network.model, VGG16) and not network.model.architecture.top:
-        return network  # without a classifier there are no logits, but a body to cut
-    x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
+
+
+def one_input(size: tuple[int, int], preprocess: Preprocess) -> Any:
+    """Return what a network is given for one black image, checked; only `preprocess` computes."""
+    x = preprocess(np.zeros((1, *size, 3), np.uint8))
     try:
         x = as_inputs(x)
         fits = check_inputs(x) == 1
@@ -210,6 +221,18 @@ def _checked(network: Network) -> Network:
             f"preprocess returned {x.dtype} {shape}, channels first; wanted (n, height, width, "
             "channels), and a model that moves them: model(jnp.moveaxis(x, -1, 1))"
         )
+    return x
+
+
+def _checked(network: Network) -> Network:
+    """Return the network, two classes made of one unit, its layer called by its name.
+
+    Raises what is wrong between an image and its logits; only `preprocess` computes.
+    """
+    check_size(network.size)
+    if isinstance(network.model, VGG16) and not network.model.architecture.top:
+        return network  # without a classifier there are no logits, but a body to cut
+    x = one_input(network.size, network.preprocess)
     try:
         logits = jax.eval_shape(network.forward, x)
     except TypeError as error:
@@ -228,4 +251,4 @@ def _checked(network: Network) -> Network:
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )
-    return network
+    return _with_last(network, x) if network.layer == LAST else network

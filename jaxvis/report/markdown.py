@@ -94,8 +94,8 @@ def plain(text: str) -> str:
 
 
 def layer(text: str) -> str:
-    """A layer's name: as it is, if it is one word, inside which Markdown lets a _ be."""
-    return text if re.fullmatch(r"[\w .-]+", text) else plain(text)
+    """A layer's name: as it is, if it is one word, inside which Markdown lets a _, / or # be."""
+    return text if re.fullmatch(r"[\w .-][\w ./#-]*", text) else plain(text)
 
 
 def code(text: str) -> str:

@@ -128,7 +128,7 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
     assert names_in(tmp_path) == sorted([*fixed, *kinds])
     page = (tmp_path / "report.md").read_text()
     for wanted in (
-        f"- Network: `{NAME}:make`;", "## Grad-CAM of convolution -1", "goose (1)",
+        f"- Network: `{NAME}:make`;", "## Grad-CAM of value #2", "goose (1)",
         "zeroth  bias (8,), kernel (3, 3, 3, 8)      224", "Total params: 844",
         "### Does it depend on the network?", "nothing is settled",
     ):  # fmt: skip
@@ -204,7 +204,7 @@ def test_the_evaluation(jaxvis, tmp_path):
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert (told["network"], told["layer"], told["images"], told["closely"]) == (
-        f"{NAME}:make", -1, 2, 1,
+        f"{NAME}:make", "#2", 2, 1,
     )  # fmt: skip
     assert [question["key"] for question in told["questions"]] == KEYS
     for question in told["questions"]:
@@ -213,7 +213,7 @@ def test_the_evaluation(jaxvis, tmp_path):
     charts = ["last.png", "layers.png", "matters.png", "network.png", "where.png"]
     assert names_in(tmp_path) == sorted(["evaluation.json", "evaluation.md", *charts])
     page = (tmp_path / "evaluation.md").read_text()
-    assert f"- Network: `{NAME}:make`; layer convolution -1; files." in page
+    assert f"- Network: `{NAME}:make`; layer value #2; files." in page
 
     x = jv.load_images("pictures", (32, 24)) / np.float32(127.5) - np.float32(1)
     cam = np.asarray(jv.grad_cam(own()["make"]().model, x, 3, layer=-1, rule=jv.GUIDED))
@@ -269,7 +269,7 @@ def test_summary_and_classes(jaxvis):
         (["--network", f"{NAME}:wrong"], 2, "it returned something of type int; wanted a Network"),
         (["--network", f"{NAME}:unfinished"], 2, "shape (1, 4, 1) for 1 images; wanted logits"),
         (["--network", f"{NAME}:make", "--precision", "highest"], 2, "precision='highest' is for"),
-        (["--network", f"{NAME}:make", "--layer", "conv"], 2, "names 0 values 'conv'; wanted one"),
+        (["--network", f"{NAME}:make", "--layer", "conv"], 2, "names 0 values 'conv' "),
         (["--network", f"{NAME}:make", "--layer", "9"], 2, "but the function has 2 convolutions"),
         (["--network", f"{NAME}:make", "--class", "gose"], 2, "nearest: goose (1)"),
         (["--network", "absent/net:make"], 4, "absent/net:make: there is no such file"),
