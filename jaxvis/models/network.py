@@ -33,6 +33,7 @@ class Network(NamedTuple):
         labels: a name for every class, or None.
         layer: where Grad-CAM is taken unless another layer is asked for.
         name: for captions.
+        resample: the filter by which images are resized for it: one of Pillow's, by name.
     """
 
     model: Any
@@ -41,6 +42,7 @@ class Network(NamedTuple):
     labels: tuple[str, ...] | None
     layer: str | int
     name: str
+    resample: str = "nearest"
 
     def class_index(self, name: str) -> int:
         """Return the index of a class by name, or by its number as text: 99 for "goose" or "99".
@@ -117,6 +119,7 @@ def describe(
     labels: Sequence[str] | None = None,
     layer: str | int | None = None,
     name: str | None = None,
+    resample: str = "nearest",
 ) -> Network:
     """Return the `Network` of a model, checked by tracing it once; nothing is computed.
 
@@ -126,7 +129,7 @@ def describe(
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
-        size, preprocess, labels, layer, name: as in `Network`.
+        size, preprocess, labels, layer, name, resample: as in `Network`.
 
     Raises:
         TypeError: the model cannot be called, takes no `relu=`, or something that it needs to be
@@ -140,7 +143,7 @@ def describe(
         made = Network(
             model, size or (side, side), preprocess or _caffe, names,
             "block5_conv3" if layer is None else layer,
-            name or "VGG16",
+            name or "VGG16", resample,
         )  # fmt: skip
     else:
         if size is None or preprocess is None:
@@ -151,7 +154,7 @@ def describe(
         names = None if labels is None else tuple(labels)
         made = Network(
             as_model(model), size, preprocess, names, -1 if layer is None else layer,
-            name or _name_of(model),
+            name or _name_of(model), resample,
         )  # fmt: skip
     _check(made)
     return made

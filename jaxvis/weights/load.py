@@ -22,6 +22,8 @@ from jaxvis.models.network import Network, as_network, describe
 from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.apart import plan_apart
 from jaxvis.weights.arrays import Plan, read_arrays
+from jaxvis.weights.efficientnet_lite import NAME as EFFICIENTNET_LITE0
+from jaxvis.weights.efficientnet_lite import load_efficientnet_lite0
 from jaxvis.weights.errors import about
 from jaxvis.weights.fetch import SOURCES, fetch
 
@@ -38,12 +40,13 @@ def load(
     """Return a `Network`: one that jaxvis knows, a VGG16 from a file, or your own.
 
     Args:
-        network: "demo" or "imagenet"; the path of a Keras .h5 file of VGG16; or
-            "module:function", which is imported, the working directory included, and called
-            without arguments: it returns a `Network`, as `jv.describe` makes one, or a VGG16.
+        network: "demo", "imagenet", or "efficientnet-lite0", whose weights another package brings;
+            the path of a Keras .h5 file of VGG16; or "module:function", which is imported, the
+            working directory included, and called without arguments: it returns a `Network`, as
+            `jv.describe` makes one, or a VGG16.
             What such a module does when it is imported is done: it is code.
         labels: one name per class, in place of those that the network has.
-        precision: of a VGG16, as there; others see to their own.
+        precision: of a network that jaxvis builds, as in `VGG16`; others see to their own.
 
     Raises:
         WeightsError: as `load_vgg16`.
@@ -51,6 +54,9 @@ def load(
         ValueError: another number of labels than classes.
     """
     text = str(network)
+    if text == EFFICIENTNET_LITE0:
+        found = load_efficientnet_lite0(precision=precision)
+        return found if labels is None else _relabelled(found, labels)
     if not names_function(text):
         model = load_vgg16(network, labels=labels, precision=precision)
         return describe(model, name=f"VGG16, {text}")
@@ -60,9 +66,11 @@ def load(
             f"{text}: precision={precision!r} is for networks that jaxvis builds; set it in the "
             "function itself, with jax.default_matmul_precision"
         )
-    if labels is None:
-        return made
-    return describe(**{**made._asdict(), "labels": tuple(labels)})
+    return made if labels is None else _relabelled(made, labels)
+
+
+def _relabelled(network: Network, labels: Sequence[str]) -> Network:
+    return describe(**{**network._asdict(), "labels": tuple(labels)})
 
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]+:[A-Za-z_]\w*")
