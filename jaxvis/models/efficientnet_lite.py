@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, UInt8
 
 from jaxvis.errors import InputError
 from jaxvis.gradients.relu import Relu
+from jaxvis.models.depthwise import depthwise
 from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]
@@ -174,17 +175,17 @@ class EfficientNetLite0:
         y, stride = x, BLOCKS[name].stride
         if f"{name}/expand" in self.weights:
             y = relu6(self._convolved(f"{name}/expand", y), relu)
-        y = relu6(self._convolved(f"{name}/depthwise", y, stride, groups=y.shape[-1]), relu)
+        y = relu6(self._convolved(f"{name}/depthwise", y, stride), relu)
         y = self._convolved(f"{name}/project", y)
         return x + y if y.shape == x.shape else y
 
-    def _convolved(self, name: str, x: Array, stride: int = 1, groups: int = 1) -> Array:
+    def _convolved(self, name: str, x: Array, stride: int = 1) -> Array:
         """A convolution without bias, and the batch normalisation behind it."""
-        convolve = partial(
-            jax.lax.conv_general_dilated, window_strides=(stride, stride), padding="SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=groups,
-        )  # fmt: skip
-        y, norm = self._product(name, x, convolve), self.weights[name]
+        norm = self.weights[name]
+        if name.endswith("/depthwise"):
+            y = depthwise(x, norm["kernel"], stride)
+        else:
+            y = self._product(name, x, partial(_convolve, stride=stride))
         scale = norm["scale"] / jnp.sqrt(norm["variance"] + EPSILON)
         shift = norm["bias"] - norm["mean"] * scale
         return y * scale.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)
@@ -195,6 +196,14 @@ class EfficientNetLite0:
             half = multiply(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))
             return half.astype(x.dtype)
         return multiply(x, kernel, precision=precision)
+
+
+def _convolve(x: Array, kernel: Array, *, stride: int, precision: str | None = None) -> Array:
+    """TensorFlow's padding "SAME": at stride 2 one zero more below and on the right."""
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        precision=precision,
+    )  # fmt: skip
 
 
 def relu6(x: Float[Array, "..."], relu: Relu) -> Float[Array, "..."]:
