@@ -4,7 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 INSTALL_PHOTOS = (
-    "bring it with: python3 -m pip install 'jaxvis[photos]' (in a checkout of jaxvis: '.[photos]')"
+    "one command brings them: python3 -m pip install 'jaxvis[photos]' (in a checkout of jaxvis: "
+    "'.[photos]')"
 )
 
 

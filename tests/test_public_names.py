@@ -20,7 +20,7 @@ SIGNATURES = {
     "Maps": "(logits, maps)",
     "Method": "(name, title, function, shown, kind, at, signed, rules, forward, backward, paper, "
     "about)",
-    "Network": "(model, size, preprocess, labels, layer, name)",
+    "Network": "(model, size, preprocess, labels, layer, name, resample=?)",
     "Pass": "(x, input_gradient, activation, activation_gradient)",
     "RECTIFIED": PLAIN,
     "RULES": PLAIN,
@@ -33,7 +33,7 @@ SIGNATURES = {
     "cut_at": "(f, where, *, forms=?, channel_axis=?)",
     "demo_images": "()",
     "deprocess": "(x)",
-    "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?)",
+    "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?, resample=?)",
     "explain": "(model, x, classes=?, **options)",
     "explain_batches": "(model, x, classes=?, *, batch_size=?, memory=?, progress=?, **options)",
     "expose_relu": "(f, *, forms=?)",
@@ -50,6 +50,7 @@ SIGNATURES = {
     "load_images": "(source, size=?, *, resample=?)",
     "load_vgg16": "(weights=?, *, labels=?, top=?, precision=?, param_dtype=?)",
     "normalize": "(maps)",
+    "photographs": "()",
     "overlay": "(images, maps, *, alpha=?, colormap=?)",
     "preprocess": "(images)",
     "rectified_relu": "(x)",
@@ -67,7 +68,7 @@ SIGNATURES = {
 # What `**options` stands for, in `jv` and in `jv.evaluate`.
 OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid", "channel_axis"]
 FIELDS = {
-    jv.Network: ["model", "size", "preprocess", "labels", "layer", "name"],
+    jv.Network: ["model", "size", "preprocess", "labels", "layer", "name", "resample"],
     jv.Method: [
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
         "backward", "paper", "about",

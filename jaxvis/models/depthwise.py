@@ -52,10 +52,12 @@ def _forward(x: Pixels, kernel: Kernel, stride: int) -> tuple[Array, tuple[Pixel
 def _backward(stride: int, saved: tuple[Pixels, Kernel], g: Array) -> tuple[Pixels, Kernel]:
     x, kernel = saved
     side = kernel.shape[0]
-    pads = [_same(n, side, stride) for n in x.shape[1:3]]
     # Strides left `stride - 1` pixels out between two of the result: zeros there. Each pixel of x
     # then takes from all places that it went to, which is the same sum with the kernel turned.
-    zeros = [(side - 1 - low, side - 1 - high, stride - 1) for low, high in pads]
+    zeros = []
+    for n, out in zip(x.shape[1:3], g.shape[1:3], strict=True):
+        low, _ = _same(n, side, stride)
+        zeros.append((side - 1 - low, n + low - (out - 1) * stride - 1, stride - 1))
     spread = jax.lax.pad(g, jnp.zeros((), g.dtype), ((0, 0, 0), *zeros, (0, 0, 0)))
     to_x = _summed(spread, kernel[::-1, ::-1], 1)
     _, pull_to_kernel = jax.vjp(partial(_by_xla, x, stride), kernel)

@@ -72,6 +72,7 @@ def test_the_demo_is_the_default():
     assert same_weights(found.model, jv.load_vgg16("demo"))
     assert found[1:] == (
         (224, 224), jv.preprocess, jv.load_vgg16("demo").labels, "block5_conv3", "VGG16, demo",
+        "nearest",
     )  # fmt: skip
     assert "goose" in found.labels
 
@@ -83,6 +84,7 @@ def test_a_file_is_a_vgg16(tiny, kind):
     assert found.model.fc1.precision == "highest"
     assert found[1:] == (
         (32, 32), jv.preprocess, ("x", "y", "z"), "block5_conv3", f"VGG16, {tiny}",
+        "nearest",
     )  # fmt: skip
     named = jv.load(kind(tiny), labels=["cat", "dog", "goose"])
     assert named.labels == named.model.labels == ("cat", "dog", "goose")

@@ -277,7 +277,7 @@ def fuzz(count):
         else:
             if same(found, arrays):
                 counts["exact"] += 1
-            elif same_but_for_names_and_numbers(found, arrays, content[end:], damaged[end:]):
+            elif same_but_for_names_and_numbers(found, arrays, content[end:], damaged):
                 counts["other names or numbers"] += 1
             else:
                 counts[f"OTHER ARRAYS {seed}"] += 1
@@ -287,7 +287,8 @@ def fuzz(count):
 
 def same_but_for_names_and_numbers(found, arrays, numbers, damaged):
     """Whether no more values differ than bytes were changed among the numbers."""
-    if len(damaged) != len(numbers) or len(found) != len(arrays):
+    damaged = damaged[-len(numbers) :]  # a name may be shorter than it was
+    if len(found) != len(arrays):
         return False
     changed = sum(a != b for a, b in zip(numbers, damaged, strict=True))
     pairs = list(zip(found.values(), arrays.values(), strict=True))

@@ -107,7 +107,7 @@ def torch_bytes(arrays: dict[str, np.ndarray], **changed: bytes) -> bytes:
 
 
 def small_arrays() -> dict[str, np.ndarray]:
-    """A convolution stored height, width, in, out but said to be out, in, height, width; and more."""
+    """Arrays of a network: a convolution that lies height, width, in, out; and others."""
     rng = np.random.Generator(np.random.PCG64(0))
     return {
         "conv.weight": rng.normal(size=(3, 3, 2, 4)).astype(np.float32).transpose(3, 2, 0, 1),
