@@ -176,7 +176,8 @@ def test_options_have_their_names():
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
 def test_fields_have_their_names_and_places(kind):
     assert list(kind._fields) == FIELDS[kind]
-    assert kind._field_defaults == {}
+    defaults = {"resample": "nearest"} if kind is jv.Network else {}
+    assert kind._field_defaults == defaults
 
 
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)

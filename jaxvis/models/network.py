@@ -19,6 +19,7 @@ from jaxvis.models.layers import summary_table
 from jaxvis.models.parameters import parameter_table
 from jaxvis.models.preprocessing import preprocess as _caffe
 from jaxvis.models.vgg16 import VGG16
+from jaxvis.pictures.files import check_filter
 
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
 
@@ -178,6 +179,7 @@ def _check(network: Network) -> None:
         or not all(isinstance(side, int) and side > 0 for side in size)
     ):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
+    check_filter(network.resample)
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
         return  # without a classifier there are no logits, but a body to cut
     x = network.preprocess(np.zeros((1, *size, 3), np.uint8))
