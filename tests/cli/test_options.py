@@ -374,11 +374,11 @@ def share_shown(pixels, path):
 def coloured(raw, colormap, figure, *, percentile=100.0):
     """Return the colours of maps by the path of the figure that shows them.
 
-    In a figure of their own each runs from its smallest value to its largest; in the comparison
-    all are on one scale, from 0 to the largest raw value or to a percentile.
+    In a figure of their own each runs from its smallest value to its largest or to a percentile; in
+    the comparison all are on one scale, from 0 to the largest raw value or to that percentile.
     """
     maps, colours = enlarged(raw), matplotlib.colormaps[colormap]
-    low, high = (end(axis=(1, 2), keepdims=True) for end in (maps.min, maps.max))
+    low, high = (np.percentile(maps, q, axis=(1, 2), keepdims=True) for q in (0, percentile))
     top = np.percentile(raw, percentile)
     return {
         f"report/{figure}.png": colours((maps - low) / (high - low), bytes=True)[..., :3],
