@@ -5,7 +5,9 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+extras = project["optional-dependencies"]
+wanted = project["dependencies"] + extras["photos"] + extras["test"]
+wanted.remove("jaxvis[photos]")  # of the tests: the extra before
 for requirement in wanted:
     match = re.fullmatch(r"([A-Za-z0-9-]+)>=([0-9.]+)", requirement)
     if match is None:

@@ -49,6 +49,7 @@ from .pictures.figures import figure_saliency as figure_saliency
 from .pictures.files import ImageError as ImageError
 from .pictures.files import find_images as find_images
 from .pictures.files import load_images as load_images
+from .pictures.photographs import photographs as photographs
 from .pictures.render import heat_map as heat_map
 from .pictures.render import normalize as normalize
 from .pictures.render import overlay as overlay

@@ -22,7 +22,7 @@ SIGNATURES = {
     "Maps": "(logits, maps)",
     "Method": "(name, title, function, shown, kind, at, signed, rules, forward, backward, paper, "
     "about)",
-    "Network": "(model, size, preprocess, labels, layer, name)",
+    "Network": "(model, size, preprocess, labels, layer, name, output=?, resample=?)",
     "Pass": "(x, input_gradient, activation, activation_gradient)",
     "RECTIFIED": PLAIN,
     "RULES": PLAIN,
@@ -36,7 +36,7 @@ SIGNATURES = {
     "cut_points": "(f, *args, **kwargs)",
     "demo_images": "()",
     "deprocess": "(x)",
-    "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?)",
+    "describe": "(model, *, size=?, preprocess=?, labels=?, layer=?, name=?, output=?, resample=?)",
     "explain": "(model, x, classes=?, **options)",
     "explain_batches": "(model, x, classes=?, *, batch_size=?, memory=?, progress=?, **options)",
     "expose_relu": "(f, *, forms=?)",
@@ -54,10 +54,12 @@ SIGNATURES = {
     "guided_relu": "(x)",
     "heat_map": "(maps, *, colormap=?)",
     "input_gradient": "(model, x, classes=?, *, rule=?, score=?)",
-    "load": "(network=?, *, labels=?, precision=?)",
+    "load": "(network=?, *, labels=?, precision=?, preprocess=?, size=?, pool=?, activation=?)",
     "load_images": "(source, size=?, *, resample=?)",
-    "load_vgg16": "(weights=?, *, labels=?, top=?, precision=?, param_dtype=?)",
+    "load_vgg16": "(weights=?, *, labels=?, top=?, precision=?, param_dtype=?, "
+    "preprocess=?, size=?, pool=?, activation=?)",
     "normalize": "(maps)",
+    "photographs": "()",
     "overlay": "(images, maps, *, alpha=?, colormap=?)",
     "preprocess": "(images)",
     "rectified_relu": "(x)",
@@ -65,7 +67,7 @@ SIGNATURES = {
     "saliency": "(model, x, classes=?, *, rule=?, score=?, channel_axis=?)",
     "save_vgg16": "(model, path, *, dtype=?, facts=?)",
     "scene": "(seed, name)",
-    "top_k": "(logits, k=?, *, labels=?)",
+    "top_k": "(logits, k=?, *, labels=?, output=?)",
     "two_objects": "(seed, first, second)",
     "upsample": "(maps, size)",
     "use_compile_cache": "(folder=?)",
@@ -78,7 +80,7 @@ OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid", "channel_axis
 FIELDS = {
     jv.CutPoint: ["number", "name", "shape", "all_paths"],
     jv.CutPoints: ["points", "last"],
-    jv.Network: ["model", "size", "preprocess", "labels", "layer", "name"],
+    jv.Network: ["model", "size", "preprocess", "labels", "layer", "name", "output", "resample"],
     jv.Method: [
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
         "backward", "paper", "about",
@@ -107,9 +109,9 @@ EVALUATE = {
     "cascading": "(model, seed=?, *, how=?, order=?)",
     "centre_maps": "(n, size)",
     "component_iou": "(maps, masks, *, threshold=?)",
-    "deleted": "(model, x, classes, maps, *, share=?)",
-    "deletion": "(model, x, classes, maps, *, step=?)",
-    "drop_and_increase": "(model, x, classes, maps)",
+    "deleted": "(model, x, classes, maps, *, share=?, output=?)",
+    "deletion": "(model, x, classes, maps, *, step=?, output=?)",
+    "drop_and_increase": "(model, x, classes, maps, *, output=?)",
     "edge_maps": "(images)",
     "energy_inside": "(maps, masks)",
     "estimate": "(values, *, confidence=?, resamples=?, seed=?)",
@@ -118,7 +120,7 @@ EVALUATE = {
     "independent": "(model, seed=?, *, how=?, order=?)",
     "holm": "(p_values, level)",
     "infidelity": "(model, x, classes, attributions, perturbations, *, normalize=?)",
-    "insertion": "(model, x, classes, maps, *, step=?)",
+    "insertion": "(model, x, classes, maps, *, step=?, output=?)",
     "largest_component": "(binary)",
     "layer_order": "(model, x=?)",
     "max_sensitivity": "(function, x, offsets)",
@@ -129,7 +131,8 @@ EVALUATE = {
     "random_maps": "(seeds, size)",
     "randomized": "(model, layers, *, seed=?, how=?, order=?)",
     "read_boxes": "(path)",
-    "road": "(model, x, classes, maps, *, shares=?, most_relevant_first=?, noise=?, seed=?)",
+    "road": "(model, x, classes, maps, *, shares=?, most_relevant_first=?, "
+    "noise=?, seed=?, output=?)",
     "scene_subjects": "(network, count, *, class_name=?)",
     "sign_flip": "(differences)",
     "spearman": "(a, b, *, absolute=?)",
@@ -188,7 +191,8 @@ def test_options_have_their_names():
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
 def test_fields_have_their_names_and_places(kind):
     assert list(kind._fields) == FIELDS[kind]
-    assert kind._field_defaults == {}
+    defaults = {"output": "softmax", "resample": "nearest"} if kind is jv.Network else {}
+    assert kind._field_defaults == defaults
 
 
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)

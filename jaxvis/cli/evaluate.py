@@ -24,6 +24,7 @@ def add_to(commands: Any) -> None:
     )  # fmt: skip
     add("--images", nargs="+", metavar="IMAGES", help="files, folders or globs; default drawn "
         "scenes")  # fmt: skip
+    shared.photographs(add, "in place of --images: all that other packages bring, without boxes")
     shared.network(add, "default imagenet, and the demo without --images")
     shared.what_is_explained(add, "each image's prediction, and the object drawn in a scene")
     shared.how_it_is_computed(add)
@@ -43,9 +44,9 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.report.evaluation import Options, write_evaluation
 
     shared.use_cache(chosen)
-    network = chosen.network or ("imagenet" if chosen.images else "demo")
+    images, network = shared.images_and_network(chosen, None, "--images")
     wanted = Options(
-        images=chosen.images, boxes=chosen.boxes, class_name=chosen.class_name, network=network,
+        images=images, boxes=chosen.boxes, class_name=chosen.class_name, network=network,
         labels=shared.labels(chosen), scenes=chosen.scenes, closely=chosen.closely,
         layer=chosen.layer, methods=chosen.methods, rules=chosen.rules,
         precision=shared.precision(chosen, network), resample=chosen.resample,

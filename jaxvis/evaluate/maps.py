@@ -16,12 +16,12 @@ from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.subjects import Subjects
 from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.explain import explain
 from jaxvis.methods.maps import MapName, Maps
 from jaxvis.methods.method import Method
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.render import upsample
-from jaxvis.streaming.batches import explain_batches
 
 BATCH = 12  # images whose maps are computed, and whose removals are held, at once
 
@@ -101,8 +101,18 @@ def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]
     chosen: Options = {"layer": network.layer, **options}
     if not isinstance(chosen["layer"], str | int):
         raise InputError(f"layer is {chosen['layer']!r}; wanted one: an evaluation asks of one")
-    size = min(BATCH, jax.tree.leaves(x)[0].shape[0])
-    return explain_batches(network.model, x, classes, batch_size=size, **chosen)
+    total = jax.tree.leaves(x)[0].shape[0]
+    size = min(BATCH, total)
+    parts = []
+    # Not `explain_batches`, which compiles ahead of time, for every call: `explain` compiles once
+    # for a network and all its random relatives.
+    for start in range(0, total, size):
+        rows = np.minimum(np.arange(start, start + size), total - 1)  # the last one fills up
+        images = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], x)
+        maps = explain(network.model, images, np.asarray(classes)[rows], **chosen)
+        count = min(size, total - start)
+        parts.append(jax.tree.map(lambda a, count=count: np.asarray(a)[:count], maps))
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def enlarged(

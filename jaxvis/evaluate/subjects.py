@@ -113,18 +113,19 @@ def file_subjects(
     *,
     boxes: str | os.PathLike[str] | None = None,
     class_name: str | None = None,
-    resample: str = "nearest",
+    resample: str | None = None,
 ) -> Subjects:
     """Return images from files, explained for a class or for what the network predicts.
 
-    With `boxes` (see `read_boxes`) every image has to have one, and its inside is the mask.
+    With `boxes` (see `read_boxes`) every image has to have one, and its inside is the mask. Without
+    `resample` images are resized as the network says.
 
     Raises:
         ImageError, ValueError: as `load_images`, `read_boxes`, `box_masks` and `class_index`.
     """
     network = as_network(network)
     files = find_images(images)
-    pictures = load_images(files, network.size, resample=resample)
+    pictures = load_images(files, network.size, resample=resample or network.resample)
     masks = masks_of(files, network.size, boxes)
     if class_name is None:
         classes = predicted(network, pictures)

@@ -22,6 +22,7 @@ from jaxvis.models.one_unit import two_classes
 from jaxvis.models.parameters import parameter_table
 from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import VGG16
+from jaxvis.pictures.files import check_filter
 
 Preprocess = Callable[[UInt8[np.ndarray, "n height width 3"]], Any]
 
@@ -37,6 +38,7 @@ class Network(NamedTuple):
         layer: where Grad-CAM is taken unless another layer is asked for.
         name: for captions.
         output: what makes probabilities of the logits: "softmax", or "sigmoid" of each by itself.
+        resample: the filter by which images are resized for it: one of Pillow's, by name.
     """
 
     model: Any
@@ -46,6 +48,7 @@ class Network(NamedTuple):
     layer: str | int
     name: str
     output: Literal["softmax", "sigmoid"] = "softmax"
+    resample: str = "nearest"
 
     def class_index(self, name: str) -> int:
         """Return the index of a class by name, or by its number as text: 99 for "goose" or "99".
@@ -125,6 +128,7 @@ def describe(
     layer: str | int | None = None,
     name: str | None = None,
     output: Literal["softmax", "sigmoid"] | None = None,
+    resample: str = "nearest",
 ) -> Network:
     """Return the `Network` of a model, checked by tracing it once; nothing is computed.
 
@@ -136,7 +140,7 @@ def describe(
 
     Args:
         model: as in `input_gradient`, or a pair `(body, head)`.
-        size, labels, layer, name: as in `Network`.
+        size, labels, layer, name, resample: as in `Network`.
         preprocess: as there, or one of Keras's modes by its name: "caffe", "tf" (-1 to 1), "torch",
             "rescale" (0 to 1), or "raw" (0 to 255).
         output: as there, "softmax" unless given. The one output z of a model of a single unit, a
@@ -156,7 +160,7 @@ def describe(
         made = Network(
             model, size or arch.size, preprocessing(chosen, arch.channels), names or model.labels,
             "block5_conv3" if layer is None else layer, name or "VGG16",
-            by,
+            by, resample,
         )  # fmt: skip
     else:
         if size is None or preprocess is None:
@@ -168,7 +172,7 @@ def describe(
         default = LAST if isinstance(given, ExposedRelu) else -1
         made = Network(
             given, size, preprocessing(preprocess), names, default if layer is None else layer,
-            name or _name_of(model), output or "softmax",
+            name or _name_of(model), output or "softmax", resample,
         )  # fmt: skip
     return _checked(made)
 
@@ -230,6 +234,7 @@ def _checked(network: Network) -> Network:
     Raises what is wrong between an image and its logits; only `preprocess` computes.
     """
     check_size(network.size)
+    check_filter(network.resample)
     if isinstance(network.model, VGG16) and not network.model.architecture.top:
         return network  # without a classifier there are no logits, but a body to cut
     x = one_input(network.size, network.preprocess)
@@ -244,6 +249,8 @@ def _checked(network: Network) -> Network:
         ) from error
     check_logits(logits, 1)
     classes = logits.shape[1]
+    if network.layer == LAST:
+        network = _with_last(network, x)
     if classes == 1:
         network, classes = network._replace(model=two_classes(network.model), output="sigmoid"), 2
     if network.labels is not None and len(network.labels) != classes:
@@ -251,4 +258,4 @@ def _checked(network: Network) -> Network:
             f"labels has {len(network.labels)} names; wanted {classes}, one per class of "
             f"{network.name}"
         )
-    return _with_last(network, x) if network.layer == LAST else network
+    return network

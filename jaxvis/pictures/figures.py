@@ -62,14 +62,16 @@ def figure_images(images: Images, titles: Titles = None, *, title: str | None = 
 def figure_saliency(
     images: Images, maps: RawMaps, titles: Titles, *, title: str | None, colormap: str = "jet"
 ) -> "Figure":
-    """Return the figure of the images and, under each, its map scaled by its own range.
+    """Return the figure of the images and, under each, its map on a scale of its own.
 
-    A map without a positive value, and a constant one, says so. Raises `ValueError` as
-    `figure_images` and `heat_map` do, and for another number of maps than images.
+    That runs from the map's smallest value to its 99.5th percentile: a few pixels are far above the
+    rest, and scaled by them a map is all but black. A map without a positive value, and a constant
+    one, says so. Raises `ValueError` as `figure_images` and `heat_map` do, and for another number
+    of maps than images.
     """
     images = _checked(images, titles)
     values = maps_for(maps, images, "maps")
-    row = _Row(render.heat_map(values, colormap=colormap), _remarks(values))
+    row = _Row(render.heat_map(_without_peaks(values), colormap=colormap), _remarks(values))
     return _lines([_Row(images, [""] * len(images)), row], titles, title)
 
 
@@ -163,6 +165,12 @@ def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height widt
     if titles is not None and len(titles) != len(images):
         raise InputError(f"{len(images)} images want as many titles; found {len(titles)}")
     return images
+
+
+def _without_peaks(values: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n h w"]:
+    """Return maps cut at their 99.5th percentile, but where that is their smallest value."""
+    low, high = (np.percentile(values, q, axis=(1, 2), keepdims=True) for q in (0, PERCENTILE))
+    return np.where(high > low, np.minimum(values, high), values)
 
 
 def _remarks(values: Float[np.ndarray, "n h w"]) -> list[str]:

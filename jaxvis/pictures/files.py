@@ -23,7 +23,11 @@ RESAMPLING = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 def load_images(
     source: Source, size: tuple[int, int] = (224, 224), *, resample: str = "nearest"
 ) -> UInt8[np.ndarray, "n height width 3"]:
-    """Read all of `find_images(source)` as `load_image` does, squeezed to (height, width)."""
+    """Read all of `find_images(source)` as `load_image` does, squeezed to (height, width).
+
+    Nearest is what VGG16 is used with in Keras. Another network says what it was trained with:
+    `load_images(files, network.size, resample=network.resample)`.
+    """
     _check_options(size, resample)
     return np.stack([load_image(path, size, resample=resample) for path in find_images(source)])
 
@@ -56,5 +60,10 @@ def load_image(
 def _check_options(size: tuple[int, int], resample: str) -> None:
     if np.shape(size) != (2,) or not all(isinstance(s, int) and s > 0 for s in size):
         raise InputError(f"size is {size!r}; wanted (height, width) in pixels, such as (224, 224)")
+    check_filter(resample)
+
+
+def check_filter(resample: str) -> None:
+    """Raise InputError for what is no name of a filter."""
     if resample not in RESAMPLING:
         raise InputError(f"resample is {resample!r}; wanted one of {', '.join(RESAMPLING)}")

@@ -45,7 +45,7 @@ class Options(NamedTuple):
     methods: Sequence[str] = LAB
     rules: Sequence[str] = tuple(RULES)
     precision: str | None = None
-    resample: str = "nearest"
+    resample: str | None = None  # None: the network's own
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
 
 

@@ -94,7 +94,8 @@ def compute(
         network = with_layer(network, options.layer)
     with _timed(seconds, "load images"):
         progress("loading images")
-        pictures = load_images(files, network.size, resample=options.resample)
+        resample = options.resample or network.resample
+        pictures = load_images(files, network.size, resample=resample)
     masks = masks_of(files, network.size, options.boxes)
     wanted = None if options.class_name is None else network.class_index(options.class_name)
     check_layer(network, options.methods)
@@ -128,8 +129,9 @@ def compute(
             )
             evaluation = evaluate_quickly(network, subjects, maps, **asked)
     return Result(
-        files, pictures, network, classes, predictions, maps, seconds, options, evaluation
-    )
+        files, pictures, network, classes, predictions, maps, seconds,
+        options._replace(resample=resample), evaluation,
+    )  # fmt: skip
 
 
 def _names(options: Options) -> set[str]:

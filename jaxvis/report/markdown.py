@@ -66,7 +66,8 @@ def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> l
         rules = RULES_AT_LAYER
     else:
         parts = [f"## {capitalised(method.title)} maps"]
-        parts.append(f"{method.about} {method.paper}. Each map is scaled by its own range.")
+        scale = "Each map has a scale of its own, from its smallest value to its 99.5th percentile."
+        parts.append(f"{method.about} {method.paper}. {scale}")
         rules = RULES
     for rule, maps in result.maps[method.name].items():
         parts.append(f"### {capitalised(rule)}")

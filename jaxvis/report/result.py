@@ -28,7 +28,7 @@ class Options(NamedTuple):
     rules: Sequence[str] = tuple(RULES)
     labels: Sequence[str] | None = None
     precision: str | None = None
-    resample: str = "nearest"
+    resample: str | None = None  # None: the network's own
     colormap: str = "jet"
     alpha: float = 0.5
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes

@@ -25,6 +25,8 @@ from jaxvis.models.vgg16 import VGG16
 from jaxvis.weights.apart import plan_apart
 from jaxvis.weights.archive import weights_inside
 from jaxvis.weights.arrays import NORMALIZATION, Plan, Told, read_arrays
+from jaxvis.weights.efficientnet_lite import NAME as EFFICIENTNET_LITE0
+from jaxvis.weights.efficientnet_lite import load_efficientnet_lite0
 from jaxvis.weights.errors import WeightsMismatchError, about
 from jaxvis.weights.fetch import SOURCES, fetch
 from jaxvis.weights.pixels import of_normalization
@@ -46,13 +48,14 @@ def load(
     """Return a `Network`: one that jaxvis knows, a VGG16 from a file, or your own.
 
     Args:
-        network: "demo" or "imagenet"; the path of a file of a VGG16 that Keras saved, with a head
-            of your own or Keras's: .keras, .h5 or .weights.h5; or
-            "module:function", which is imported, the working directory included, and called
-            without arguments: it returns a `Network`, as `jv.describe` makes one, or a VGG16.
-            What such a module does when it is imported is done: it is code.
+        network: "demo", "imagenet", or "efficientnet-lite0", whose weights another package brings;
+            the path of a file of a VGG16 that Keras saved, with a head of your own or Keras's:
+            .keras, .h5 or .weights.h5; or "module:function", which is imported, the working
+            directory included, and called without arguments: it returns a `Network`, as
+            `jv.describe` makes one, or a VGG16. What such a module does when it is imported is
+            done: it is code.
         labels: one name per class, in place of those that the network has.
-        precision: of a VGG16, as there; others see to their own.
+        precision: of a network that jaxvis builds, as in `VGG16`; others see to their own.
         preprocess: how images become what a network from a file reads, which its weights do not
             tell: "caffe" (Keras's own, and the default), "tf" (-1 to 1), "torch", "rescale" (0 to
             1), "raw" (0 to 255; the default where the model in the file scales them itself), or a
@@ -65,7 +68,7 @@ def load(
         ValueError: another number of labels than classes.
     """
     text = str(network)
-    if not names_function(text):
+    if not names_function(text) and text != EFFICIENTNET_LITE0:
         model = load_vgg16(
             network, labels=labels, precision=precision, size=size, pool=pool,
             activation=activation, preprocess=preprocess,
@@ -75,18 +78,23 @@ def load(
     for name, value in told.items():
         if value is not None:
             raise NetworkError(
-                f"{text}: {name}={value!r} is for networks from files; the function that makes "
-                "this one says it, in jv.describe"
+                f"{text}: {name}={value!r} is for networks from files; this one says it itself "
+                "(a function of yours with jv.describe); leave it out"
             )
+    if text == EFFICIENTNET_LITE0:
+        found = load_efficientnet_lite0(precision=precision)
+        return found if labels is None else _relabelled(found, labels)
     made = _made_by(text)
     if precision is not None:
         raise NetworkError(
             f"{text}: precision={precision!r} is for networks that jaxvis builds; set it in the "
             "function itself, with jax.default_matmul_precision"
         )
-    if labels is None:
-        return made
-    return describe(**{**made._asdict(), "labels": tuple(labels)})
+    return made if labels is None else _relabelled(made, labels)
+
+
+def _relabelled(network: Network, labels: Sequence[str]) -> Network:
+    return describe(**{**network._asdict(), "labels": tuple(labels)})
 
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]+:[A-Za-z_]\w*")

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import functools
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -67,6 +68,10 @@ def model(x):
 def make(size=(32, 32), labels=("left", "right")):
     exposed = jv.expose_relu(lambda x: model(x)[:, : len(labels)])
     return jv.describe(exposed, size=size, preprocess=jv.preprocess, labels=labels)
+
+
+def smooth():
+    return make()._replace(resample="bicubic")
 
 
 def for_scenes():
@@ -328,6 +333,35 @@ def test_resample(resample):
     assert same(maps["saliency_vanilla"], maps_of("saliency", resample=resample))
 
 
+@proves("report --resample")
+@pytest.mark.parametrize(("option", "wanted"), [(None, "bicubic"), ("nearest", "nearest")])
+def test_a_network_may_say_how_images_are_resized(option, wanted, tmp_path):
+    chosen = () if option is None else ("--resample", option)
+    found = told(
+        "report", "pictures", "--network", "my_network:smooth", "--methods", "saliency",
+        "--rules", "vanilla", "--no-evaluation", "--out", tmp_path, *chosen,
+    )  # fmt: skip
+    with np.load(found["maps"]) as maps:
+        np.testing.assert_array_equal(maps["images"], pictures(wanted))
+    assert f"resized with '{wanted}'" in (tmp_path / "report.md").read_text()
+
+
+@proves("evaluate --resample")
+@pytest.mark.parametrize(("option", "wanted"), [(None, "bicubic"), ("box", "box")])
+def test_an_evaluation_resizes_as_the_network_says(option, wanted, monkeypatch):
+    seen = []
+
+    def load_images(files, size, *, resample):
+        seen.append(resample)
+        raise InputError("that is all")
+
+    monkeypatch.setattr("jaxvis.evaluate.subjects.load_images", load_images)
+    chosen = () if option is None else ("--resample", option)
+    images = ("--images", "pictures", "--network", "my_network:smooth")
+    assert jaxvis("evaluate", *images, *chosen).code == 2
+    assert seen == [wanted]
+
+
 def colours_in(path):
     """Return the colours of a picture; a figure shows each of an image's pixels as a square."""
     with Image.open(path) as picture:
@@ -344,11 +378,11 @@ def share_shown(pixels, path):
 def coloured(raw, colormap, figure, *, percentile=100.0):
     """Return the colours of maps by the path of the figure that shows them.
 
-    In a figure of their own each runs from its smallest value to its largest; in the comparison
-    all are on one scale, from 0 to the largest raw value or to a percentile.
+    In a figure of their own each runs from its smallest value to its largest or to a percentile; in
+    the comparison all are on one scale, from 0 to the largest raw value or to that percentile.
     """
     maps, colours = enlarged(raw), matplotlib.colormaps[colormap]
-    low, high = (end(axis=(1, 2), keepdims=True) for end in (maps.min, maps.max))
+    low, high = (np.percentile(maps, q, axis=(1, 2), keepdims=True) for q in (0, percentile))
     top = np.percentile(raw, percentile)
     return {
         f"report/{figure}.png": colours((maps - low) / (high - low), bytes=True)[..., :3],
@@ -493,6 +527,83 @@ def test_photographs_want_the_imagenet_network(arguments, tmp_path):
     done = jaxvis(*arguments, "--out", tmp_path / "out")
     assert done.code == 4
     assert "imagenet: not here, and JAXVIS_OFFLINE is set" in done.err
+
+
+FEW = ("--network", "my_network:make", "--methods", "saliency", "--rules", "vanilla")
+
+
+@proves(*each("report evaluate", "--photographs"))
+def test_photographs(tmp_path):
+    """The report shows five, the evaluation measures all seven; any network may look at them."""
+    files = jv.photographs()
+    found = told("report", "--photographs", *FEW, "--no-evaluation", "--out", tmp_path)
+    assert [image["file"] for image in found["images"]] == [str(file) for file in files[:5]]
+    with np.load(found["maps"]) as maps:
+        np.testing.assert_array_equal(maps["images"], jv.load_images(files[:5], SIZE))
+    found = told("evaluate", "--photographs", *FEW, "--out", tmp_path / "evaluation")
+    assert found["images"] == 7
+    own = own_network()
+    x = own.preprocess(jv.load_images(files, SIZE))
+    best = np.asarray(own.model(x)).argmax(axis=1)
+    areas = ev.deletion(own.model, x, best, jv.saliency(own.model, x, best)).area
+    deletion = found["questions"][0]["maps"]["saliency vanilla"]["deletion"]
+    assert deletion["mean"] == pytest.approx(areas.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+def test_photographs_have_a_network_of_their_own(command, monkeypatch):
+    seen = []
+
+    def load(network, *, labels, precision):
+        seen.append((network, precision))
+        raise InputError("that is all")
+
+    monkeypatch.setattr("jaxvis.report.lab.load", load)
+    monkeypatch.setattr("jaxvis.report.evaluation.load", load)
+    assert jaxvis(command, "--photographs").code == 2
+    assert jaxvis(command, "--photographs", "--network", "demo").code == 2
+    assert seen == [("efficientnet-lite0", "highest"), ("demo", "highest")]
+
+
+@pytest.mark.parametrize("arguments", BOTH)
+def test_photographs_or_images_of_your_own(arguments, tmp_path):
+    done = jaxvis(*arguments, "--photographs", "--out", tmp_path / "out")
+    option = "IMAGES" if arguments[0] == "report" else "--images"
+    assert done == (
+        2, "",
+        f"jaxvis: --photographs are images already, and {option} gives others: pictures; leave out "
+        "one of the two\n",
+    )  # fmt: skip
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+@pytest.mark.parametrize(("missing", "code"), [("skimage", 3), ("lite0", 4)])
+def test_photographs_that_are_not_installed(command, missing, code, tmp_path, monkeypatch):
+    """Whichever package is missing, the same command brings all."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "jaxvis.packages.find_spec", lambda name: None if missing in name else found(name)
+    )
+    done = jaxvis(command, "--photographs", "--out", tmp_path / "out")
+    assert done.code == code
+    assert "one command brings them: python3 -m pip install 'jaxvis[photos]'" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_photographs_under_their_own_network(tmp_path):
+    """What `jaxvis report --photographs` is for: a real network that knows a cat and a cup."""
+    few = ("--methods", "grad_cam", "--rules", "vanilla", "--no-evaluation")
+    found = told("report", "--photographs", *few, "--out", tmp_path)
+    names = [image["class"]["name"] for image in found["images"]]
+    assert names[:3] == ["Egyptian_cat", "espresso", "moped"]
+    network = jv.load("efficientnet-lite0", precision="highest")
+    images = jv.load_images(jv.photographs()[:5], (224, 224), resample="bicubic")
+    x = network.preprocess(images)
+    with np.load(found["maps"]) as maps:
+        np.testing.assert_array_equal(maps["images"], images)
+        wanted = jv.grad_cam(network.model, x, maps["classes"], layer="block7a")
+        assert same(maps["grad_cam_vanilla"], wanted)
 
 
 # evaluate

@@ -298,3 +298,14 @@ def test_class_names_and_indices(network):
 def test_layer_number_zero_is_a_layer(narrow):
     assert jv.describe(narrow, layer=0).layer == 0
     assert jv.describe(narrow).layer == "block5_conv3"
+
+
+def test_how_images_are_resized_for_it():
+    """Nearest unless it was trained otherwise, and a filter that there is."""
+    model = jv.VGG16(width=1 / 64, classes=3, size=32, labels=["x", "y", "z"])
+    assert jv.describe(model).resample == "nearest"
+    assert jv.describe(model, resample="bicubic").resample == "bicubic"
+    with pytest.raises(
+        jv.InputError, match="resample is 'cubic'; wanted one of nearest, box, bili"
+    ):
+        jv.describe(model, resample="cubic")

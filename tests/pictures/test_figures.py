@@ -125,7 +125,9 @@ def test_saliency_maps_are_under_their_images_each_on_its_own_scale():
     for above, below in zip(upper, lower, strict=True):
         assert above.get_position().x0 == pytest.approx(below.get_position().x0)
         assert above.get_position().y0 > below.get_position().y1
-    scaled = (maps[0] - maps[0].min()) / np.ptp(maps[0])
+    top = np.percentile(maps[0], 99.5)
+    assert top < 0.99 * maps[0].max()  # else it would not matter to what it is scaled
+    scaled = np.minimum((maps[0] - maps[0].min()) / (top - maps[0].min()), 1)
     wanted = 255 * matplotlib.colormaps["viridis"](scaled)[..., :3]
     found = seen(pixels, lower[0], PLACES)
     np.testing.assert_allclose(found, [wanted[place] for place in PLACES], atol=8)
@@ -256,12 +258,20 @@ def test_images_go_on_in_lines_of_even_length(count, lines, columns):
     assert (grid.nrows, grid.ncols) == (lines, columns)
 
 
+def test_a_map_of_one_point_is_shown_whole():
+    """Its 99.5th percentile is its smallest value."""
+    maps = np.zeros((1, *images_of(1).shape[1:3]))
+    maps[0, 5, 6] = 3
+    figure = figures.figure_saliency(images_of(1), maps, None, title=None)
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), render.heat_map(maps)[0])
+
+
 def test_each_map_stays_under_its_image_in_every_line():
     images, maps = images_of(7), saliency_of(7)
     figure = figures.figure_saliency(images, maps, None, title=None)
     lines = [figure.axes[:4], figure.axes[4:8], figure.axes[8:11], figure.axes[11:]]
     shown = [[panel.images[0].get_array() for panel in line] for line in lines]
-    coloured = render.heat_map(maps)
+    coloured = render.heat_map(np.stack([np.minimum(a, np.percentile(a, 99.5)) for a in maps]))
     for found, wanted in zip(
         shown, [images[:4], coloured[:4], images[4:], coloured[4:]], strict=True
     ):

@@ -72,7 +72,7 @@ def test_the_demo_is_the_default():
     assert same_weights(found.model, jv.load_vgg16("demo"))
     assert found[1:] == (
         (224, 224), jv.preprocess, jv.load_vgg16("demo").labels, "block5_conv3",
-        "VGG16, demo", "softmax",
+        "VGG16, demo", "softmax", "nearest",
     )  # fmt: skip
     assert "goose" in found.labels
 
@@ -84,6 +84,7 @@ def test_a_file_is_a_vgg16(tiny, kind):
     assert found.model.fc1.precision == "highest"
     assert found[1:] == (
         (32, 32), jv.preprocess, ("x", "y", "z"), "block5_conv3", f"VGG16, {tiny}", "softmax",
+        "nearest",
     )  # fmt: skip
     named = jv.load(kind(tiny), labels=["cat", "dog", "goose"])
     assert named.labels == named.model.labels == ("cat", "dog", "goose")
@@ -108,7 +109,7 @@ def test_a_function_in_the_working_directory(module):
     path = list(sys.path)
     found = jv.load(f"{name}:make")
     assert sys.path == path
-    assert (found.size, found.labels, found.layer) == ((8, 6), ("a", "b", "c", "d"), -1)
+    assert (found.size, found.labels, found.layer) == ((8, 6), ("a", "b", "c", "d"), "#1")
     x = found.preprocess(np.full((1, 8, 6, 3), 7, np.uint8))
     np.testing.assert_array_equal(found.model(x), [[7, 7, 7, 0]])
     assert jv.load(f"{name}:make", labels="efgh").labels == ("e", "f", "g", "h")

@@ -9,6 +9,7 @@ from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.metrics.randomization import CASCADE, randomized
 from jaxvis.evaluate.questions import depends
 from jaxvis.evaluate.questions.depends import does_it_depend, does_it_depend_quickly
+from jaxvis.methods.one_pass import one_pass
 
 
 def test_likeness_is_scipys_of_the_maps_of_a_randomised_network(narrow, subjects):
@@ -105,3 +106,10 @@ def overlap_by_hand(a, b):
     count = round(0.01 * a.size)
     one, other = ({*np.argsort(-v.ravel(), kind="stable")[:count]} for v in (a, b))
     return len(one & other) / count
+
+
+def test_random_relatives_of_a_network_compile_nothing_anew(narrow, subjects):
+    """Six networks are compared with the first; only their weights differ."""
+    before = one_pass.traces
+    does_it_depend_quickly(narrow, subjects, methods=["grad_cam"], rules=["guided"])
+    assert one_pass.traces - before <= 1
