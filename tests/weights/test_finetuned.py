@@ -309,6 +309,17 @@ def test_two_branches_are_refused(tmp_path):
         jv.load_vgg16(saved(model, tmp_path, "m.keras"))
 
 
+def test_a_layer_that_is_called_twice_is_refused(tmp_path):
+    """Its arrays are there once, and it is no row of layers."""
+    with loose():
+        y = start = keras.Input((32, 32, 3))
+        y = keras.layers.GlobalAveragePooling2D()(base(y))
+        twice = keras.layers.Dense(32, activation="relu", name="twice")
+        model = keras.Model(start, keras.layers.Dense(2)(twice(twice(y))))
+    with pytest.raises(WeightsLayoutError, match="twice: it is called 2 times; wanted once"):
+        jv.load_vgg16(saved(model, tmp_path, "m.keras"))
+
+
 def test_no_classifier(tmp_path):
     path = saved(with_layer(keras.layers.GlobalAveragePooling2D()), tmp_path, "m.keras")
     with pytest.raises(WeightsLayoutError, match="without its classifier.*pass top=False"):
