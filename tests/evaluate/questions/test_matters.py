@@ -40,7 +40,8 @@ def test_probabilities_are_those_of_the_networks_output(subjects):
     """Of a row of sigmoids each class has its own; a softmax would make others of them."""
     unsure = jv.VGG16(width=1 / 16, classes=7, size=64)
     unsure.predictions.kernel[...] *= 0.003
-    maps = {"random": ev.random_maps(subjects.seeds, (64, 64))}
+    chosen = {"methods": ["saliency"], "rules": ["vanilla"]}
+    maps = all_maps(unsure, subjects, **chosen)
     network = jv.describe(unsure, output="sigmoid")
     x, classes = jv.preprocess(subjects.images), subjects.classes
     one = maps["random"]
@@ -51,7 +52,7 @@ def test_probabilities_are_those_of_the_networks_output(subjects):
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
     other = does_it_matter_quickly(unsure, subjects, maps).values["random"]["deleted 20 %"]
     assert not np.allclose(found, other, rtol=1e-2)
-    asked = does_it_matter(network, subjects, maps).values["random"]
+    asked = does_it_matter(network, subjects, maps, **chosen).values["random"]
     options = {"output": "sigmoid"}
     for metric, function in (("deletion", ev.deletion), ("insertion", ev.insertion)):
         expected = function(unsure, x, classes, one, **options).area
