@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxvis as jv
-from jaxvis.models.layers import layer_shapes
+from jaxvis.models.layers import as_config, layer_shapes
 
 WORK = ("saliency", "grad_cam", "explain")
 COLUMNS = ("precision", "work", "batch", "images/s", "ms", "TFLOP/s", "of peak", "compile s",
@@ -83,7 +83,7 @@ def memory_peak(device: jax.Device) -> float | None:
 
 def measure(model: jv.VGG16, work: str, batch: int, repeats: int) -> dict[str, Any]:
     """Time one kind of work at one batch size; what does not fit says so."""
-    size, classes = model.architecture.size, model.architecture.classes
+    (size, _), classes = model.architecture.size, model.architecture.classes
     x = jax.random.uniform(jax.random.key(1), (batch, size, size, 3), jnp.float32, -120, 140)
     target = 99 % classes
     function = {"saliency": jv.saliency, "grad_cam": jv.grad_cam, "explain": jv.explain}[work]
@@ -154,7 +154,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "device": device.device_kind, "platform": device.platform,
         "versions": {name: version(name) for name in ("jax", "jaxlib", "flax", "numpy")},
-        "architecture": model.architecture._asdict(), "copy_bytes_per_second": copy,
+        "architecture": as_config(model.architecture), "copy_bytes_per_second": copy,
         "matrix_flop_per_second": peaks, "rows": rows,
     }  # fmt: skip
 

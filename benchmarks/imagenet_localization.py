@@ -96,7 +96,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if not options.results.absolute().parent.is_dir():
         raise DataError(f"--results {options.results}: there is no such folder; make it first")
     model = jv.load_vgg16(options.weights, precision=options.precision)
-    size = model.architecture.size
+    size, _ = model.architecture.size  # square
     everything = subjects(options.images, options.annotations, class_indices(model))
     everything = everything[: options.limit]
     settings = {

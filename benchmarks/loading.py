@@ -30,9 +30,9 @@ import numpy as np
 
 import jaxvis as jv
 from jaxvis.models.layers import layer_shapes
-from jaxvis.weights import load as keras_h5
 from jaxvis.weights.arrays import read_arrays
 from jaxvis.weights.keras import make_plan
+from jaxvis.weights.load import build
 
 
 def make_file(path: Path) -> None:
@@ -85,7 +85,7 @@ def with_jaxvis_known(path: Path) -> object:
     """As if the path were a known name: parsed here."""
     plan = make_plan(path)
     arrays = read_arrays(path, plan.places, plan.checksums, plan.identity)
-    return keras_h5._build(plan.architecture, plan.labels, None, arrays)
+    return build(plan.architecture, arrays, labels=plan.labels)
 
 
 def md5(path: Path) -> object:

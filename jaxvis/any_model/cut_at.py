@@ -96,7 +96,19 @@ def cut_at(
             "or the number of a convolution"
         )
     cut = Cut(where, check_forms(forms), channel_axis)
-    return jax.tree_util.Partial(_body, f, cut), jax.tree_util.Partial(_head, f, cut)
+    # f is data, as its weights may be; where it is cut is not.
+    return jax.tree_util.Partial(_Half(_body, cut), f), jax.tree_util.Partial(_Half(_head, cut), f)
+
+
+@dataclass(frozen=True)
+class _Half:
+    """`_body` or `_head`, told where to cut."""
+
+    run: Function
+    cut: Cut
+
+    def __call__(self, f: Function, *args: Any, **kwargs: Any) -> Any:
+        return self.run(f, self.cut, *args, **kwargs)
 
 
 def _body(
@@ -153,7 +165,7 @@ def _halves(f: Function, cut: Cut, args: tuple, kwargs: dict, relu: Any) -> _Hal
     jaxpr, consts, position = _with_the_place_outside(traced, cut.where)
     plan, found = plan_relus(jaxpr, consts, cut.forms)
     if relu is not jax.nn.relu and not found.relus:
-        warnings.warn(no_relus(found.left_alone), stacklevel=4)
+        warnings.warn(no_relus(found.left_alone), stacklevel=5)
     axis = cut.channel_axis
     if isinstance(cut.where, int):
         axis = jaxprs.channel_axis(jaxpr.eqns[position]) if axis is None else axis

@@ -6,6 +6,7 @@ the logit either. Most networks of Keras end in one.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -47,7 +48,7 @@ def without_last_activation(f: Function, *args: Any, **kwargs: Any) -> tuple[Fun
     if not callable(f):
         raise InputTypeError(f"f is a {type(f).__name__}; wanted a function of arrays")
     kind = last_activation(jaxprs.trace(f, args, kwargs).jaxpr)
-    return (f if kind is None else jax.tree_util.Partial(_logits, f, kind)), kind
+    return (f if kind is None else jax.tree_util.Partial(_Without(kind), f)), kind
 
 
 def last_activation(jaxpr: Any) -> str | None:
@@ -64,6 +65,16 @@ def probabilities_warning(kind: str) -> str:
         "from_equinox, takes it off, as jv.without_last_activation(f, x) does; or say what is "
         "explained with score="
     )
+
+
+@dataclass(frozen=True)
+class _Without:
+    """A function without the activation at its end; f is data, as its weights may be."""
+
+    kind: str
+
+    def __call__(self, f: Function, *args: Any, **kwargs: Any) -> Any:
+        return _logits(f, self.kind, *args, **kwargs)
 
 
 def _logits(f: Function, kind: str, *args: Any, **kwargs: Any) -> Any:

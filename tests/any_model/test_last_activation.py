@@ -137,3 +137,20 @@ def test_arguments_for_which_there_is_none():
         g(X, raw=True)
     with pytest.raises(TypeError, match="f is a int"):
         without_last_activation(3, X)
+
+
+def test_it_is_a_pytree_of_arrays_alone():
+    """So that plain `jax.jit` takes it, and its halves, as an argument."""
+    kernel = jnp.ones((3, 3, 3, 4))
+
+    def f(kernel, x):
+        order = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=order)
+        return jax.nn.softmax(jax.nn.relu(y).mean(axis=(1, 2)))
+
+    x = jnp.ones((2, 8, 8, 3))
+    without, _ = jv.without_last_activation(jax.tree_util.Partial(f, kernel), x)
+    np.testing.assert_allclose(jax.jit(lambda m, x: m(x))(without, x), without(x), rtol=1e-6)
+    body, head = jv.cut_at(without, 0)
+    both = jax.jit(lambda body, head, x: head(body(x)))(body, head, x)
+    np.testing.assert_allclose(both, without(x), rtol=1e-6)
