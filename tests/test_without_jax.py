@@ -54,9 +54,9 @@ from jaxvis.models import reference
 from jaxvis.models.layers import architecture, layer_shapes
 rng = np.random.default_rng(0)
 weights = {
-    name: (rng.normal(0, 0.1, shape), np.zeros(shape[-1]))
-    for name, _, _, shape in layer_shapes(architecture(width=1 / 64, size=32, classes=3))
-    if shape
+    row.name: (rng.normal(0, 0.1, row.kernel_shape), np.zeros(row.bias_shape))
+    for row in layer_shapes(architecture(width=1 / 64, size=32, classes=3))
+    if row.kernel_shape
 }
 x = rng.normal(size=(1, 32, 32, 3))
 assert reference.saliency(weights, x, 0, (True, True)).shape == (1, 32, 32)

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from jaxvis.errors import InputError
+from jaxvis.models.heads import standard_head
 from jaxvis.models.layers import LAYERS, layer_index
 
 Array = np.ndarray
@@ -34,7 +36,18 @@ class Tape(NamedTuple):
 
 
 def weights_of(model: Any) -> dict[str, tuple[Array, Array]]:
-    """Return kernel and bias of every layer of a `VGG16`, as float64 arrays."""
+    """Return kernel and bias of every layer of a `VGG16`, as float64 arrays.
+
+    Raises:
+        ValueError: its head is not Keras's own, which alone is written out here.
+    """
+    arch = model.architecture
+    kinds = [(layer.name, layer.kind, layer.activation) for layer in arch.head]
+    if arch.front or kinds != [(one.name, one.kind, one.activation) for one in standard_head()]:
+        raise InputError(
+            "the network has a head or a front of its own; wanted Keras's VGG16: flatten, fc1, "
+            "fc2, predictions"
+        )
     weights = {}
     for name, kind, _ in LAYERS:
         if kind in ("Conv2D", "Dense"):

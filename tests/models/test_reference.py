@@ -5,6 +5,7 @@ import pytest
 
 import jaxvis as jv
 from jaxvis.models import reference
+from jaxvis.models.heads import HeadLayer, dense
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,11 @@ def test_pooling_takes_the_first_of_equal_maxima():
     assert reference.max_pool(x).tolist() == [[[[5.0]]]]
     back = reference.max_pool_backward(x, np.array([[[[7.0]]]]))
     assert back[0, :, :, 0].tolist() == [[0, 7, 0], [0, 0, 0]]
+
+
+def test_another_head_is_refused():
+    """Its table has Keras's own alone, and would compute that without a word."""
+    head = [HeadLayer("flatten", "Flatten"), dense("fc1", 8), dense("fc2", 8, "relu"),
+            dense("predictions", 3)]  # fmt: skip
+    with pytest.raises(ValueError, match="has a head or a front of its own; wanted Keras's VGG16"):
+        reference.weights_of(jv.VGG16(width=1 / 64, size=32, head=head))
