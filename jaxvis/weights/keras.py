@@ -2,7 +2,7 @@
 
 What the network is says the file itself, if `save_vgg16` or Keras has written that into it
 (`description`); else it follows from names and shapes (`inferred`). Then every array is found
-(`layouts`), and its shape, dtype and place are checked (`hdf5`), before the first is read.
+(`layouts`), and its shape, dtype and place are checked (`places`), before the first is read.
 """
 
 import json
@@ -16,10 +16,12 @@ from jaxvis.errors import InputError
 from jaxvis.models.layers import Architecture, architecture_of, layer_shapes
 from jaxvis.weights.arrays import CONFIG, NORMALIZATION, Plan, Told
 from jaxvis.weights.description import CONFIG as MODEL_CONFIG
-from jaxvis.weights.description import Described, Source, describe_model, snake_case
+from jaxvis.weights.description import Described, describe_model
 from jaxvis.weights.errors import WeightsLayoutError, WeightsMismatchError
-from jaxvis.weights.hdf5 import child, has, locate, open_h5, text_attribute
-from jaxvis.weights.inferred import check_names, infer
+from jaxvis.weights.found import check_names
+from jaxvis.weights.graph import Source, snake_case
+from jaxvis.weights.hdf5 import child, has, open_h5, text_attribute
+from jaxvis.weights.inferred import infer
 from jaxvis.weights.layouts import (
     is_listed,
     listed_arrays,
@@ -29,6 +31,7 @@ from jaxvis.weights.layouts import (
     some,
 )
 from jaxvis.weights.opened import Identity
+from jaxvis.weights.places import locate
 
 # What JSON of the wrong shape, or numbers like infinity, can raise.
 UNSUITABLE = (

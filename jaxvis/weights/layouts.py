@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import h5py
 
-from jaxvis.weights.description import Source
 from jaxvis.weights.errors import WeightsLayoutError
+from jaxvis.weights.graph import Source
 from jaxvis.weights.hdf5 import child, has, text_attribute
 
 ROLES = (
