@@ -42,8 +42,12 @@ def weights_of(model: Any) -> dict[str, tuple[Array, Array]]:
         ValueError: its head is not Keras's own, which alone is written out here.
     """
     arch = model.architecture
-    kinds = [(layer.name, layer.kind, layer.activation) for layer in arch.head]
-    if arch.front or kinds != [(one.name, one.kind, one.activation) for one in standard_head()]:
+    rows = [(layer.name, layer.kind, layer.activation) for layer in arch.head]
+    *hidden, last = [(layer.name, layer.kind, layer.activation) for layer in standard_head()]
+    of_its_own = rows[:-1] != hidden or any(
+        row[:2] != last[:2] or row[2] == "relu" for row in rows[-1:]
+    )
+    if not arch.top or arch.front or arch.units == 1 or of_its_own:
         raise InputError(
             "the network has a head or a front of its own; wanted Keras's VGG16: flatten, fc1, "
             "fc2, predictions"
