@@ -34,7 +34,7 @@ def photographs(kind: Kind) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(FAST), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FAST, 60))]
+    "seed", [*range(FAST), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FAST, 40))]
 )
 def test_drawn_heads(tmp_path, seed):
     """Each has another front, pooling, row of layers, output, size and form of file."""
