@@ -99,7 +99,7 @@ SALIENCY = Method(
     backward=1,
     paper="Simonyan, Vedaldi & Zisserman, arXiv 1312.6034 (2013)",
     about="The gradient of the class's logit with respect to the pixels, its absolute value, the "
-    "largest of the three channels.",
+    "largest of the channels.",
 )
 
 # What `input_gradient` asks for: no map, and so no row of the catalogue.

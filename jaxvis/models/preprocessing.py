@@ -118,6 +118,15 @@ def preprocess(images: Num[Any, "*n height width 3"]) -> Float[Any, "*n height w
     return images[..., ::-1].astype(mean.dtype) - mean
 
 
+def in_words(function: Callable[..., Any]) -> str:
+    """Return what a preprocessing does, as a page says it."""
+    function = getattr(function, "preprocess", function)  # one that keeps its model
+    mode = "caffe" if function is preprocess else getattr(function, "mode", None)
+    if mode in MODES:
+        return f"{mode} ({MODES[mode]})"
+    return getattr(function, "__name__", "a function of its own")
+
+
 def deprocess(x: Float[Any, "*n height width 3"]) -> UInt8[Any, "*n height width 3"]:
     """Return the uint8 RGB images that `preprocess` made `x` from, rounded and clipped to 0..255.
 

@@ -8,6 +8,7 @@ from jaxvis.evaluate.evaluation import Evaluation
 from jaxvis.evaluate.tables import deciding, markdown
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import Method
+from jaxvis.models.preprocessing import in_words
 from jaxvis.report.result import Result, capitalised
 from jaxvis.text import visible
 from jaxvis.types import AnyArray
@@ -32,8 +33,9 @@ RULES_AT_LAYER = {
 def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
     """Return report.md: predictions, figures with a line on each, summary, versions, conclusion."""
     parts = ["# What the network looks at", _predictions(result), "## The images"]
-    parts += _figures(drawn["inputs"], "The images as the network receives them, before the mean "
-                      "is subtracted, with the class explained and its probability.")  # fmt: skip
+    parts += _figures(drawn["inputs"], "The images at the size that the network reads, before "
+                      "their colours are scaled for it, with the class explained and its "
+                      "probability.")  # fmt: skip
     for name in result.maps.methods:
         parts += _method(result, METHODS[name], drawn)
     parts.append("## All together")
@@ -138,8 +140,9 @@ def _made(result: Result, environment: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     return "\n".join(
         [
-            f"- Network: {code(options.network)}; images resized with '{options.resample}'; "
-            f"colours '{options.colormap}'.",
+            f"- Network: {code(options.network)}.",
+            f"- Images: resized with '{options.resample}', and read as "
+            f"{plain(in_words(result.network.preprocess))}. Figures: colours '{options.colormap}'.",
             f"- Device: {environment['device']}.",
             f"- Time: {seconds}.",
             f"- Versions: {versions}.",

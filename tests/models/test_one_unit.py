@@ -8,7 +8,7 @@ from conftest import relative_error
 
 import jaxvis as jv
 from jaxvis.models.one_unit import TwoClasses
-from jaxvis.models.preprocessing import Preprocessing
+from jaxvis.models.preprocessing import Preprocessing, in_words
 
 KERNEL = np.random.default_rng(0).normal(0, 0.1, (3, 3, 3, 5)).astype("f4")
 LAST = np.random.default_rng(1).normal(0, 1, (5, 1)).astype("f4")
@@ -53,6 +53,12 @@ def test_probabilities_are_the_sigmoids():
     np.testing.assert_allclose(found, [[0, 1], [0.62245933, 0.37754067]], rtol=1e-6, atol=1e-300)
     with pytest.raises(ValueError, match="output is 'relu'; wanted 'softmax' or 'sigmoid'"):
         jv.top_k(z, output="relu")
+
+
+def test_a_page_says_how_images_were_read():
+    assert in_words(jv.preprocess) == "caffe (BGR, ImageNet's mean subtracted)"
+    assert in_words(Preprocessing("tf")) == "tf (-1 to 1)"
+    assert in_words(np.asarray) == "asarray"
 
 
 def test_modes_by_hand():
