@@ -192,10 +192,11 @@ def _of_activation(node: Node) -> str | None:
 
 def _activation(setting: Any) -> str:
     """The name of an activation, however Keras has saved it."""
-    if isinstance(setting, dict):  # a function by its class and name
-        setting = setting.get("config", setting.get("class_name"))
-        if isinstance(setting, dict):
-            setting = setting.get("name")
+    if isinstance(setting, dict):  # an object or a function, by its class and name
+        own = str(setting.get("module")).partition(".")[0] not in ("keras", "tf_keras")
+        setting = setting.get("class_name") if own else setting.get("config")
+        if own or not isinstance(setting, str):
+            return "an object of its own"
     return "linear" if setting is None else str(setting)[:40].lower()
 
 

@@ -183,17 +183,22 @@ def _names(references: Any) -> list[str]:
 def _calls(entry: dict[str, Any]) -> Any:
     """Return the arguments of the one call of a layer, as they are saved."""
     nodes = entry["inbound_nodes"]
+    name = str(entry.get("name"))[:40]
     if len(nodes) != 1:
-        raise other(str(entry.get("name"))[:40], f"it is called {len(nodes)} times; wanted once")
-    return nodes[0]
+        raise other(name, f"it is called {len(nodes)} times; wanted once")
+    (node,) = nodes
+    if isinstance(node, list) and node and isinstance(node[0], str):
+        node = [node]
+    given = [node["kwargs"]] if isinstance(node, dict) else [one[3] for one in node if len(one) > 3]
+    if any(options.get("training") for options in given):  # dropout would draw, statistics change
+        raise other(name, "it is called with training=True; wanted it as at prediction")
+    return node
 
 
 def _needed(entry: dict[str, Any]) -> list[str]:
     node = _calls(entry)
     if isinstance(node, dict):  # Keras 3
         return _histories(node["args"])
-    if node and isinstance(node[0], str):
-        node = [node]
     return [str(reference[0]) for reference in node]
 
 
@@ -218,8 +223,6 @@ def _operands(entry: dict[str, Any], values: dict[str, Any]) -> list[Any]:
     node = _calls(entry)
     if isinstance(node, dict):
         return [filled(argument) for argument in node["args"]]
-    if node and isinstance(node[0], str):
-        node = [node]
     found = [values[str(reference[0])] for reference in node]
     for reference in node:
         given = reference[3] if len(reference) > 3 else {}

@@ -320,6 +320,36 @@ def test_a_layer_that_is_called_twice_is_refused(tmp_path):
         jv.load_vgg16(saved(model, tmp_path, "m.keras"))
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_that_go_on_training_are_refused(tmp_path, nested):
+    """Called with training=True, dropout draws whenever the model is called."""
+    with loose():
+        y = start = keras.Input((32, 32, 3))
+        if nested:
+            inside = keras.Input((32, 32, 3))
+            y = keras.Model(inside, base(inside), name="odd")(y, training=True)
+        else:
+            y = base(y)
+        y = keras.layers.GlobalAveragePooling2D()(y)
+        if not nested:
+            y = keras.layers.Dropout(0.5, name="odd")(y, training=True)
+        model = keras.Model(start, keras.layers.Dense(2)(y))
+    for form in FORMS[:2]:
+        with pytest.raises(WeightsLayoutError, match="odd: it is called with training=True"):
+            jv.load_vgg16(saved(model, tmp_path, form))
+
+
+def test_an_activation_that_is_an_object_is_refused(tmp_path):
+    """It has settings of its own, such as the 6 of a ReLU6."""
+    with loose():
+        y = start = keras.Input((32, 32, 3))
+        y = keras.layers.GlobalAveragePooling2D()(base(y))
+        y = keras.layers.Dense(4, activation=keras.layers.ReLU(max_value=6), name="odd")(y)
+        model = keras.Model(start, keras.layers.Dense(2)(y))
+    with pytest.raises(WeightsLayoutError, match="odd: its activation is 'an object of its own'"):
+        jv.load_vgg16(saved(model, tmp_path, "m.keras"))
+
+
 def test_no_classifier(tmp_path):
     path = saved(with_layer(keras.layers.GlobalAveragePooling2D()), tmp_path, "m.keras")
     with pytest.raises(WeightsLayoutError, match="without its classifier.*pass top=False"):
