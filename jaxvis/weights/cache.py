@@ -88,12 +88,33 @@ def _stage(folder: Path) -> Iterator[Path]:
     with stopping.undone_by(remove):
         try:
             with stopping.postponed():
-                stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
-                made.append((stage, hold(stage / LOCK)))
+                stage, lock = _new_stage(folder)
+                made.append((stage, lock))
             yield stage
         finally:
             with stopping.postponed():
                 remove()
+
+
+def _new_stage(folder: Path) -> tuple[Path, int | None]:
+    """Make a folder and lock it.
+
+    Between the two another process may take it for one of a run that died, and remove it
+    (`_remove_stale`): then another is made.
+    """
+    for _ in range(10):
+        stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
+        with suppress(FileNotFoundError):
+            lock = hold(stage / LOCK)
+            if lock is not None and (stage / LOCK).exists():
+                break
+            if lock is not None:
+                os.close(lock)
+        shutil.rmtree(stage, ignore_errors=True)
+    else:
+        stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
+        lock = hold(stage / LOCK)
+    return stage, lock
 
 
 def _set_aside(target: Path) -> None:

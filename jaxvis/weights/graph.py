@@ -31,6 +31,11 @@ IDLE = {
     "RandomPosterization", "RandomSharpness", "RandomErasing", "RandomGaussianBlur",
     "RandomPerspective", "RandomElasticTransform", "RandAugment",
 }  # fmt: skip
+# What is another function in training than at prediction, as a rule without a word.
+TRAINED = {
+    "Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout",
+    "BatchNormalization", *CONTAINERS,
+}  # fmt: skip
 OLD = {"Convolution2D": "Conv2D"}  # Keras 1
 # Operations of Keras 3, and of tf.keras, by what they are called there.
 OPERATIONS = {
@@ -190,7 +195,8 @@ def _calls(entry: dict[str, Any]) -> Any:
     if isinstance(node, list) and node and isinstance(node[0], str):
         node = [node]
     given = [node["kwargs"]] if isinstance(node, dict) else [one[3] for one in node if len(one) > 3]
-    if any(options.get("training") for options in given):  # dropout would draw, statistics change
+    # Dropout would draw, statistics change. Augmentation says so by default, up to Keras 3.7.
+    if entry["class_name"] in TRAINED and any(options.get("training") for options in given):
         raise other(name, "it is called with training=True; wanted it as at prediction")
     return node
 

@@ -128,7 +128,7 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
     assert names_in(tmp_path) == sorted([*fixed, *kinds])
     page = (tmp_path / "report.md").read_text()
     for wanted in (
-        f"- Network: `{NAME}:make`;", "## Grad-CAM of value #2", "goose (1)",
+        f"- Network: `{NAME}:make`.", "## Grad-CAM of value #2", "goose (1)",
         "zeroth  bias (8,), kernel (3, 3, 3, 8)      224", "Total params: 844",
         "### Does it depend on the network?", "nothing is settled",
     ):  # fmt: skip

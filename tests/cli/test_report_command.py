@@ -87,7 +87,7 @@ def test_page_shows_every_figure_and_the_table(report, place):
         assert f"]({path.name})" in text
     row = "| a\\_1.png | goose (1) |"
     for wanted in (
-        row, "block5_conv3 (Conv2D)", "- Network: `tiny.h5`;", "jaxlib", "Device: ", "Time: ",
+        row, "block5_conv3 (Conv2D)", "- Network: `tiny.h5`.", "jaxlib", "Device: ", "Time: ",
     ):  # fmt: skip
         assert wanted in text
     assert text.index("### Vanilla") < text.index("### Rectified") < text.index("### Guided")
