@@ -46,7 +46,7 @@ def nested_keras():
 
 
 def submodel(model, layer):
-    return keras.Model(model.input, model.get_layer(layer).output)
+    return keras.Model(model.inputs[0], model.get_layer(layer).output)
 
 
 def test_a_layer_of_a_keras_model(relaxed):
