@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError
+from jaxvis.weights.arrays import MAX_RATIO, PIECE, SMALL
+from jaxvis.weights.errors import WeightsError, WeightsFileError, WeightsLayoutError
 from jaxvis.weights.foreign import is_keras_archive, what_it_is
 from jaxvis.weights.opened import AGAIN, opened
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MOST_MEMBERS = 1000
 MOST_CONFIG, MOST_WEIGHTS = 4 << 20, 8 << 30  # bytes, unpacked
-MAX_RATIO, SMALL = 8, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
-PIECE = 1 << 24
 END, END_SIZE, MOST_COMMENT = b"PK\x05\x06", 22, 65535
 # What `zipfile` raises at archives that are damaged, or encrypted, or packed in other ways.
 DAMAGED = (
@@ -62,9 +61,7 @@ def _unpack(file: BinaryIO, start: bytes, target: Path) -> str:
         raise WeightsLayoutError(f"{CONFIG} is not UTF-8 text",
             do="save the model again with Keras",
         ) from error  # fmt: skip
-    except WeightsFileError:
-        raise
-    except WeightsLayoutError:
+    except WeightsError:
         raise
     except DAMAGED as error:
         raise WeightsFileError(f"the .keras archive is damaged: {error}", do=AGAIN) from error

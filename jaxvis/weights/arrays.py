@@ -20,6 +20,7 @@ from jaxvis.weights.opened import AGAIN, Identity, opened
 
 CONFIG = "jaxvis"  # the attribute in which save_vgg16 keeps architecture, labels and facts
 NORMALIZATION = ("mean", "variance")  # arrays of a Normalization, which are read as others are
+MAX_RATIO, SMALL = 8, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
 PIECE = 1 << 24  # bytes that one thread reads at a time
 
 

@@ -11,7 +11,7 @@ import json
 from typing import Any, NamedTuple
 
 from jaxvis.errors import InputError
-from jaxvis.models.heads import ACTIVATIONS, KINDS, MOMENTS, POOLINGS, HeadLayer
+from jaxvis.models.heads import ACTIVATIONS, KINDS, MOMENTS, POOLINGS, HeadLayer, dense
 from jaxvis.models.layers import LAYERS, NO_TOP, Architecture, architecture
 from jaxvis.weights.errors import WeightsLayoutError
 from jaxvis.weights.graph import Chain, Node, Source, follow
@@ -163,10 +163,9 @@ def _head_layer(node: Node, flat: bool) -> HeadLayer:
         if activation not in ACTIVATIONS:
             raise _unknown_activation(name, activation)
         biased = settings.get("use_bias", settings.get("bias", True))
-        arrays = ("kernel", "bias") if biased else ("kernel",)
         if not isinstance(units, int) or isinstance(units, bool):
             raise other(name[:40], f"units is {str(units)[:40]!r}; wanted a number")
-        return HeadLayer(kept, "Dense", units, activation, arrays)
+        return dense(kept, units, activation, bias=bool(biased))
     axis, last = settings.get("axis", -1), 1 if flat else 3
     if axis not in (-1, [-1], last, [last]):
         raise other(name[:40], f"axis is {str(axis)[:40]!r}; wanted the last")

@@ -10,7 +10,7 @@ from math import ceil, prod
 import h5py
 
 from jaxvis.errors import InputError
-from jaxvis.weights.arrays import Block, Stored
+from jaxvis.weights.arrays import MAX_RATIO, SMALL, Block, Stored
 from jaxvis.weights.errors import WeightsFileError, WeightsLayoutError, WeightsMismatchError
 from jaxvis.weights.hdf5 import H5_ERRORS
 from jaxvis.weights.opened import AGAIN
@@ -23,7 +23,6 @@ FILTERS = {h5py.h5z.FILTER_DEFLATE: "gzip", h5py.h5z.FILTER_SHUFFLE: "shuffle"}
 OTHER_FILTERS = {3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 LAYOUTS = {h5py.h5d.COMPACT: "compact", h5py.h5d.VIRTUAL: "virtual"}
 MAX_CHUNKS = 100_000
-MAX_RATIO, SMALL = 8, 1 << 20  # trained weights shrink by a few per cent, zeros a thousandfold
 
 
 def locate(array: str, data: h5py.Dataset, shape: tuple[int, ...]) -> Stored:
