@@ -96,25 +96,21 @@ def _stage(folder: Path) -> Iterator[Path]:
                 remove()
 
 
-def _new_stage(folder: Path) -> tuple[Path, int | None]:
+def _new_stage(folder: Path) -> tuple[Path, int]:
     """Make a folder and lock it.
 
     Between the two another process may take it for one of a run that died, and remove it
     (`_remove_stale`): then another is made.
     """
-    for _ in range(10):
+    while True:
         stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
         with suppress(FileNotFoundError):
             lock = hold(stage / LOCK)
             if lock is not None and (stage / LOCK).exists():
-                break
+                return stage, lock
             if lock is not None:
                 os.close(lock)
         shutil.rmtree(stage, ignore_errors=True)
-    else:
-        stage = Path(tempfile.mkdtemp(prefix=PART[0], suffix=PART[1], dir=folder))
-        lock = hold(stage / LOCK)
-    return stage, lock
 
 
 def _set_aside(target: Path) -> None:

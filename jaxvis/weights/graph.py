@@ -100,8 +100,7 @@ def follow(entry: Any) -> tuple[Any, list[Any]]:
         raise other(kind[:40], "a class of somebody's own")
     shape = _input_shape(config)
     start = Outline(input_of(_channels(shape)))
-    (value,) = _run(kind, config, [start], "", "", 0)
-    return value, shape
+    return _run(kind, config, start, "", "", 0), shape
 
 
 def _layers(config: Any) -> list[dict[str, Any]]:
@@ -135,8 +134,8 @@ def _channels(shape: list[Any]) -> int:
     return shape[-1]
 
 
-def _run(kind: str, config: Any, inputs: list[Any], top: str, path: str, depth: int) -> list[Any]:
-    """Return the outputs of a model for some inputs."""
+def _run(kind: str, config: Any, value: Any, top: str, path: str, depth: int) -> Any:
+    """Return the output of a model, which has one input and one output, for a value."""
     if depth > MOST_DEPTH:
         raise ValueError("models in models without end")
     layers = _layers(config)
@@ -152,18 +151,16 @@ def _run(kind: str, config: Any, inputs: list[Any], top: str, path: str, depth: 
         key = f"{path}layers/{stem}_{number}" if number else f"{path}layers/{stem}"
         entries.append((entry, Source(top or name, name, key)))
     if kind == "Sequential":
-        value = inputs[0]
         for entry, source in entries:
             value = _apply(entry, source, [value], depth)
-        return [value]
-    values: dict[str, Any] = {}
+        return value
     starts = _names(config["input_layers"])
-    if len(starts) != 1 or len(inputs) != 1:
+    if len(starts) != 1:
         raise other(top or "the model", f"{len(starts)} inputs; wanted one")
     ends = _names(config["output_layers"])
     if len(ends) != 1:
         raise other(top or "the model", f"{len(ends)} outputs; wanted one")
-    values[starts[0]] = inputs[0]
+    values = {starts[0]: value}
     waiting = [pair for pair in entries if pair[1].name != starts[0]]
     while waiting and ends[0] not in values:
         later = []
@@ -175,7 +172,7 @@ def _run(kind: str, config: Any, inputs: list[Any], top: str, path: str, depth: 
         if len(later) == len(waiting):
             raise ValueError("layers that come from nowhere")
         waiting = later
-    return [values[ends[0]]]
+    return values[ends[0]]
 
 
 def _names(references: Any) -> list[str]:
@@ -244,10 +241,7 @@ def _apply(entry: dict[str, Any], source: Source, operands: list[Any], depth: in
     name = source.name[:40]
     if kind in CONTAINERS:
         (value,) = operands
-        (value,) = _run(
-            kind, settings, [value], source.top, f"{source.path}/", depth + 1
-        )  # fmt: skip
-        return value
+        return _run(kind, settings, value, source.top, f"{source.path}/", depth + 1)
     if kind in IDLE:
         return operands[0]
     lambdas = ("TFOpLambda", "SlicingOpLambda")  # of tf.keras
