@@ -90,6 +90,7 @@ class _KerasCall:
                 "the Keras model is gone, which jaxvis holds only weakly; wanted a name that keeps "
                 "it, or the Network of jv.from_keras, which does"
             )
+        _check_shape(model, x)
         listed = isinstance(x, tuple) and hasattr(model, "inputs")  # as functional models have them
         inputs = list(x) if listed else x
         trained, others = (list(variables[kind].values()) for kind in ("trained", "others"))
@@ -97,6 +98,21 @@ class _KerasCall:
         options = {"training": False} if "training" in names else {}
         outputs, _ = model.stateless_call(trained, others, inputs, **options)
         return outputs
+
+
+def _check_shape(model: Any, x: Any) -> None:
+    """Keras checks no shapes here: what convolves and averages takes any size, and another one."""
+    wanted = getattr(model, "input_shape", None)
+    if not isinstance(wanted, tuple) or not hasattr(x, "shape"):
+        return
+    fits = len(x.shape) == len(wanted) and all(
+        size in (None, found) for size, found in zip(wanted[1:], x.shape[1:], strict=True)
+    )
+    if wanted and not isinstance(wanted[0], tuple) and not fits:
+        shape = ", ".join("any" if size is None else str(size) for size in wanted[1:])
+        raise InputError(
+            f"the Keras model {model.name!r} reads (n, {shape}), and x has shape {tuple(x.shape)}"
+        )
 
 
 def keras_call(model: Any) -> jax.tree_util.Partial:

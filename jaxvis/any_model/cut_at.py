@@ -25,7 +25,7 @@ from jaxvis.any_model.relu_sites import FORMS, NO_RELUS, Replace, check_forms, n
 from jaxvis.any_model.run import run_steps
 from jaxvis.any_model.scopes import matching, scopes_inside, value_of_scope
 from jaxvis.errors import InputError, InputTypeError
-from jaxvis.gradients.called import note_last, without_note
+from jaxvis.gradients.called import note_last, only_differentiated, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 
@@ -139,8 +139,9 @@ def _head(f: Function, cut: Cut, at_cut: AtCut, *, relu: Relu | Rule = jax.nn.re
 def _run_half(steps: tuple[Sequence[Any], tuple], relu: Relu | Rule, environment: dict) -> None:
     """Run the equations of a half by their plan; a ReLU is called if the half has one."""
     eqns, plan = steps
+    cheaply = only_differentiated(relu)
     relu = without_note(relu, any(step is not None for step in plan))
-    run_steps(eqns, plan, relu_under(relu), environment)
+    run_steps(eqns, plan, relu_under(relu), environment, cheaply=cheaply)
 
 
 class _Halves(NamedTuple):
@@ -307,6 +308,7 @@ def _convolutions(jaxpr: Any) -> list[jaxprs.Visit]:
 
 FOLLOWED = {
     "add", "sub", "mul", "div", "convert_element_type", "reshape", "squeeze", "copy",
+    "optimization_barrier",
     "relu", "relu6", "_where", "clip", *NO_RELUS,
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from jaxvis.any_model.relu_sites import FORMS, Site, check_forms, no_relus, plan
 from jaxvis.any_model.run import run_steps
 from jaxvis.any_model.training import in_plain_words
 from jaxvis.errors import InputTypeError
-from jaxvis.gradients.called import note_last, without_note
+from jaxvis.gradients.called import note_last, only_differentiated, without_note
 from jaxvis.gradients.relu import Relu, Rule, relu_under
 
 Function = Callable[..., Any]
@@ -48,9 +48,10 @@ class ExposedRelu:
         if not found.relus:
             warnings.warn(no_relus(found.left_alone), stacklevel=2)
         note_last(relu, last_activation(traced.jaxpr))
+        cheaply = only_differentiated(relu)
         relu = without_note(relu, bool(found.relus))
         environment = jaxprs.start(traced.jaxpr, traced.consts, traced.values)
-        run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment)
+        run_steps(traced.jaxpr.eqns, plan, relu_under(relu), environment, cheaply=cheaply)
         outputs = [jaxprs.read(environment, atom) for atom in traced.jaxpr.outvars]
         return jax.tree.unflatten(traced.out_tree, outputs)
 

@@ -6,12 +6,13 @@ scan, so that this does not depend on how a release of JAX represents it.
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxvis.any_model import jaxprs
+from jaxvis.any_model import cheaper, jaxprs
 from jaxvis.any_model.relu_sites import Enter, Gate, Replace
 from jaxvis.errors import InputError
 from jaxvis.gradients.kept import Kept, merged, strong, weak
@@ -154,27 +155,39 @@ AGAIN: dict[str, Callable[[list, dict, tuple, tuple], Sequence[Any]]] = {
 }  # fmt: skip
 
 
-def run_steps(eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict) -> None:
-    """Run equations by their plan, writing the results into the environment."""
+def run_steps(
+    eqns: Sequence[Any], plan: tuple, relu: Relu, environment: dict, *, cheaply: bool = False
+) -> None:
+    """Run equations by their plan, writing the results into the environment.
+
+    `cheaply`, those that are not in the plan are run by `cheaper.bind`.
+    """
+    bind = cheaper.bind if cheaply else jaxprs.bind
     for eqn, step in zip(eqns, plan, strict=True):
         values = [jaxprs.read(environment, atom) for atom in eqn.invars]
         with jaxprs.at(eqn):
             if isinstance(step, Replace):
                 outputs = [_replaced(step, relu, values)]
             elif isinstance(step, Enter):
-                outputs = enter(eqn, _run_body, step.plans, relu, values)
+                run = _run_body_cheaply if cheaply else _run_body
+                outputs = enter(eqn, run, step.plans, relu, values)
             elif isinstance(step, Gate):
                 (y,), x = jaxprs.bind(eqn, values), jaxprs.read(environment, step.x)
                 outputs = [gated(y, x, rule_of(relu, step.site.form))]
             else:
-                outputs = jaxprs.bind(eqn, values)
+                outputs = bind(eqn, values)
         environment.update(zip(eqn.outvars, outputs, strict=True))
 
 
-def _run_body(body: jaxprs.Body, plan: tuple, relu: Relu, values: Sequence[Any]) -> list:
+def _run_body(
+    body: jaxprs.Body, plan: tuple, relu: Relu, values: Sequence[Any], *, cheaply: bool = False
+) -> list:
     environment = jaxprs.start(body.jaxpr, body.consts, values)
-    run_steps(body.jaxpr.eqns, plan, relu, environment)
+    run_steps(body.jaxpr.eqns, plan, relu, environment, cheaply=cheaply)
     return [jaxprs.read(environment, atom) for atom in body.jaxpr.outvars]
+
+
+_run_body_cheaply = partial(_run_body, cheaply=True)  # `enter` wants one object
 
 
 def _replaced(step: Replace, relu: Relu, values: list) -> Any:

@@ -81,6 +81,14 @@ def without_note(relu: Any, called: bool) -> Any:
     return relu.relu
 
 
+def only_differentiated(relu: Any) -> bool:
+    """Whether a model is handed this ReLU for a map, and so differentiated backwards, only.
+
+    A `Rule` has no derivative forwards either.
+    """
+    return isinstance(relu, NotedRelu | Rule)
+
+
 def note_last(relu: Any, kind: str | None) -> None:
     """Note, by a `NotedRelu`, which activation a model ends in; do nothing for another."""
     if isinstance(relu, NotedRelu) and kind is not None:

@@ -8,7 +8,7 @@ are the arrays that functions hold (`captured`), which are constants in it.
 
 import threading
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import jax
@@ -17,6 +17,7 @@ import numpy as np
 from jaxvis.errors import InputTypeError, NotSupportedError
 from jaxvis.gradients.captured import Captured
 from jaxvis.gradients.kept import Kept, merged, weak
+from jaxvis.gradients.onednn import compiler_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,26 +49,35 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, compiling it when its arguments are of a new kind."""
-        key, captured, arrays = _partition(args, kwargs)
-        with self._lock:
-            owners = (*key[1], *captured.referred)
-            versions = self._programs.get(key, owners, list)
-            program = next((one for held, one in versions if held == captured), None)
-            if program is None:
-                program = _jit(self._function, key)
-                versions[:] = [(captured, program), *versions[: MOST_VERSIONS - 1]]
+        program, _, arrays = self._program(args, kwargs)
         return program(arrays)
 
     def compile(self, *args: P.args, **kwargs: P.kwargs) -> "Executable[P, R]":
-        """Compile for arguments of this kind without running."""
+        """Compile for arguments of this kind without running.
+
+        A call with such arguments then has nothing left to compile: JAX keeps what was.
+        """
+        program, key, arrays = self._program(args, kwargs)
+        return Executable(key, program.lower(arrays).compile())
+
+    def _program(self, args: tuple, kwargs: dict) -> tuple[Any, tuple, list]:
+        """Return the jitted function for such arguments, what it is kept under, and the arrays."""
         key, captured, arrays = _partition(args, kwargs)
-        return Executable((key, captured), _jit(self._function, key).lower(arrays).compile())
+        options = compiler_options(args, arrays)
+        with self._lock:
+            owners = (*key[1], *captured.referred)
+            versions = self._programs.get((*key, options), owners, list)
+            program = next((one for held, one in versions if held == captured), None)
+            if program is None:
+                program = _jit(self._function, key, options)
+                versions[:] = [(captured, program), *versions[: MOST_VERSIONS - 1]]
+        return program, (key, captured), arrays
 
 
-def _jit(function: Callable[..., R], key: tuple) -> Any:
+def _jit(function: Callable[..., R], key: tuple, options: tuple) -> Any:
     structure, others = key
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=dict(options))
     def run(arrays: list) -> R:
         args, kwargs = jax.tree.unflatten(structure, merged(arrays, others))
         return function(*args, **kwargs)

@@ -44,6 +44,12 @@ def score_cotangent(outputs: Any, score: Score, n: int) -> Any:
         ValueError: the score is not one number per image.
     """
     scores, pull_back = jax.vjp(score, outputs)
+    check_scores(scores, outputs, n)
+    return pull_back(jnp.ones_like(scores))[0]
+
+
+def check_scores(scores: Any, outputs: Any, n: int) -> Float[Array, " n"]:
+    """Return what a score made of a model's outputs; raise ValueError unless n floats, (n,)."""
     shape = getattr(scores, "shape", None)
     if shape != (n,):
         found = f"a {type(scores).__name__}" if shape is None else f"shape {shape}"
@@ -54,7 +60,7 @@ def score_cotangent(outputs: Any, score: Score, n: int) -> Any:
         )
     if not jnp.issubdtype(scores.dtype, jnp.inexact):
         raise InputError(f"score returned {scores.dtype}; wanted floats, which have a gradient")
-    return pull_back(jnp.ones_like(scores))[0]
+    return scores
 
 
 def logit_cotangents(

@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from jaxvis.errors import InputError
+from jaxvis.gradients.depthwise import depthwise
 from jaxvis.gradients.relu import Relu
-from jaxvis.models.depthwise import depthwise
 from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]

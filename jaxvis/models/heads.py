@@ -29,7 +29,7 @@ ROLES = {
 }  # fmt: skip
 # What a layer of weights may be called by whoever trained it, and what would hide a part of VGG16.
 TAKEN = {
-    "architecture", "labels", "cut", "class_index", "summary", "images_are_independent",
+    "architecture", "labels", "cut", "chain", "class_index", "summary", "images_are_independent",
     "preprocess", "reads", "rows",
 }  # fmt: skip
 

@@ -81,6 +81,8 @@ def class_index(name: str, labels: Sequence[str] | None = None) -> int:
         raise ClassNameError(f"class index {text} is out of range; wanted 0 to {len(labels) - 1}")
     near = search(text, labels) if _key(text) else []
     hint = f"nearest: {_listed(near)}" if near else "and no name is near it"
+    if not near and len(labels) <= _LISTED:
+        hint = f"they are {_listed(list(zip(range(len(labels)), ids, labels, strict=True)))}"
     raise ClassNameError(
         f"unknown class name {name!r} among {len(labels)} classes; {hint}; "
         "pass one of the class names or an index"
@@ -194,8 +196,12 @@ def read_labels(file: str) -> list[str]:
     try:
         with open(file, encoding="utf-8-sig") as lines:  # Windows's editors begin with a mark
             names = [line.strip() for line in lines if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--labels {file}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"--labels {file}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise InputError(f"--labels {file}: cannot be read: {error.strerror}") from error
     if not names:
         raise InputError(f"--labels {file}: no names; wanted one a line")
     return names

@@ -304,6 +304,8 @@ def _about_outputs(arch: Architecture) -> list[str]:
             f"The {arch.left_off.activation} of {arch.left_off.name} is left off: the outputs are "
             "logits."
         )
+    elif arch.units > 1:
+        said.append("Nothing follows the last layer: probabilities are a softmax of its outputs.")
     if arch.units == 1:
         said.append(
             f"Class 1 is the one unit of {arch.head[-1].name}, class 0 its negative."

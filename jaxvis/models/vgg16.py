@@ -16,8 +16,14 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, UInt8
 
 from jaxvis.errors import InputError
+from jaxvis.gradients.chain import Chain
+from jaxvis.gradients.convolution import convolve, same
+from jaxvis.gradients.devices import PRECISIONS
+from jaxvis.gradients.max_pool import max_pool
+from jaxvis.gradients.onednn import bare
 from jaxvis.gradients.relu import Relu
 from jaxvis.models import labels as _labels
+from jaxvis.models.chain import chain_of_vgg16
 from jaxvis.models.heads import Affine, HeadLayer
 from jaxvis.models.layers import (
     LAYERS,
@@ -30,12 +36,10 @@ from jaxvis.models.layers import (
     summary_table,
 )
 from jaxvis.models.one_unit import both_logits
-from jaxvis.models.pooling import max_pool
 from jaxvis.models.preprocessing import preprocessing
 from jaxvis.types import AnyArray
 
 Part = Callable[..., Float[Array, "n ..."]]
-PRECISIONS = ("default", "high", "highest", "bfloat16")
 # In place of nnx.Rngs, whose keys take XLA a second to compile, where nothing random is drawn.
 NO_KEYS = SimpleNamespace(params=lambda: None)
 Weights = Mapping[str, tuple[AnyArray, ...]]  # of each layer, in the order of `LayerShape.arrays`
@@ -46,6 +50,11 @@ class _Layers(NamedTuple):
 
     start: int
     end: int | None
+
+    @property
+    def asks_onednn(self) -> bool:
+        """As `VGG16`, of which this is a part."""
+        return VGG16.asks_onednn
 
     def __call__(self, model: "VGG16", x: AnyArray, relu: Relu = jax.nn.relu) -> Array:
         """Return what comes out of them."""
@@ -86,6 +95,7 @@ class VGG16(nnx.Module):
     """
 
     images_are_independent = True  # no image changes another's logits: they may go in groups
+    asks_onednn = True  # all products are `bare`
 
     def __init__(
         self,
@@ -160,11 +170,22 @@ class VGG16(nnx.Module):
                       for ends in ((0, end), (end, None)))  # fmt: skip
         return body, head
 
+    def chain(self) -> Chain:
+        """Return the layers as plain data, for what walks through them; see `models.chain`.
+
+        Raises:
+            ValueError: the model has no classifier.
+            NotImplementedError: its head has a layer that is neither affine nor a maximum.
+        """
+        if not self.architecture.top:
+            raise _no_classifier()
+        return chain_of_vgg16(self)
+
     def _run(self, x: AnyArray, relu: Relu, start: int, end: int | None) -> Array:
         if end is None and not self.architecture.top:
             raise _no_classifier()
         if start == 0:
-            self._check_input(x)
+            self.check_input(x)
         dtype = jax.tree.leaves(self)[0].dtype
         y = jnp.asarray(x, dtype)
         if start == 0:
@@ -199,7 +220,8 @@ class VGG16(nnx.Module):
                 y = jax.nn.sigmoid(y)
         return y
 
-    def _check_input(self, x: AnyArray) -> None:
+    def check_input(self, x: AnyArray) -> None:
+        """Raise ValueError if x is no float batch of images of the model's size."""
         wanted = (*self.architecture.size, self.architecture.channels)
         shape = f"(n, {', '.join(map(str, wanted))})"
         if not hasattr(x, "ndim"):
@@ -208,8 +230,9 @@ class VGG16(nnx.Module):
                 "np.stack(images) makes one of a list"
             )
         if jnp.ndim(x) != 4 or jnp.shape(x)[1:] != wanted:
+            one = " (x[None] is a batch of one image)" if jnp.shape(x) == wanted else ""
             raise InputError(
-                f"the input has shape {jnp.shape(x)}; wanted {shape}: "
+                f"the input has shape {jnp.shape(x)}; wanted {shape}{one}: "
                 f"{self._reader()}(jv.load_images(files, size={wanted[:2]}))"
             )
         if not jnp.issubdtype(jnp.result_type(x), jnp.floating):
@@ -306,8 +329,18 @@ def _with_weights(
         "rngs": NO_KEYS,
     }
     if layer.kind == "Conv2D":
+        # Flax hands it what it would hand to JAX: stride 1, padding "SAME".
+        options["conv_general_dilated"] = _convolution
         return nnx.Conv(fan_in, features, tuple(window), padding="SAME", **options)
-    return nnx.Linear(fan_in, features, **options)
+    return nnx.Linear(fan_in, features, dot_general=_product, **options)
+
+
+def _product(x: Array, kernel: Array, *others: Any, **options: Any) -> Array:
+    return bare(jax.lax.dot_general(x, kernel, *others, **options))
+
+
+def _convolution(x: Array, kernel: Array, *_: Any, precision: Any, **__: Any) -> Array:
+    return convolve(x, kernel, same(kernel), precision)
 
 
 class BatchNormalization(nnx.Module):
@@ -326,12 +359,16 @@ class BatchNormalization(nnx.Module):
 
     def __call__(self, x: Float[Array, "... features"]) -> Float[Array, "... features"]:
         """Normalise the last axis."""
+        scale, offset = (a.reshape((1,) * (x.ndim - 1) + (-1,)) for a in self.scale_and_offset())
+        return x * scale + offset
+
+    def scale_and_offset(self) -> tuple[Float[Array, " features"], Float[Array, " features"]]:
+        """Return a and c of y = a x + c."""
         known = {role: getattr(self, role)[...] for role in self.roles}
-        epsilon = jnp.asarray(self.epsilon, x.dtype)
-        scale = known.get("gamma", 1) * jax.lax.rsqrt(known["moving_variance"] + epsilon)
-        shift = known.get("beta", 0) - known["moving_mean"] * scale
-        ones = (1,) * (x.ndim - 1)
-        return x * scale.reshape(*ones, -1) + shift.reshape(*ones, -1)
+        variance = known["moving_variance"]
+        epsilon = jnp.asarray(self.epsilon, variance.dtype)
+        scale = known.get("gamma", 1) * jax.lax.rsqrt(variance + epsilon)
+        return scale, known.get("beta", 0) - known["moving_mean"] * scale
 
 
 def he_normal(arch: Architecture, seed: int, dtype: DTypeLike) -> Weights:

@@ -244,3 +244,18 @@ def test_a_file_of_labels(encoding, tmp_path):
     text = "goose\n\n héron \n"
     (tmp_path / "labels.txt").write_text(text, encoding=encoding)
     assert labels.read_labels(str(tmp_path / "labels.txt")) == ["goose", "héron"]
+
+
+def test_of_few_classes_all_are_named():
+    assert "unknown class name 'dog' among 3 classes; they are cat (0), cup (1), xy (2); pass" in (
+        error_of("dog", ("cat", "cup", "xy"))
+    )
+
+
+def test_a_file_of_another_encoding_is_said_to_be(tmp_path):
+    file = tmp_path / "latin.txt"
+    file.write_bytes("caf\xe9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin.txt: not UTF-8 .* at byte 3\); save it as UTF-8"):
+        labels.read_labels(str(file))
+    with pytest.raises(ValueError, match="none.txt: cannot be read: No such file or directory"):
+        labels.read_labels(str(tmp_path / "none.txt"))

@@ -66,7 +66,10 @@ def test_odd_sizes_pool_as_keras_does(rng):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.zeros((64, 64, 3), np.float32), r"shape \(64, 64, 3\); wanted \(n, 64, 64, 3\): jv"),
+        (
+            np.zeros((64, 64, 3), np.float32),
+            r"shape \(64, 64, 3\); wanted \(n, 64, 64, 3\) \(x\[None\] is .* one image\): jv",
+        ),
         (np.zeros((1, 224, 224, 3), np.float32), r"shape \(1, 224, 224, 3\); wanted \(n, 64"),
         (np.zeros((1, 64, 64, 3), np.uint8), "dtype uint8; wanted the floats that jv.preprocess"),
     ],
@@ -122,3 +125,9 @@ def test_weights_that_do_not_fit_are_refused():
 def test_summary_prints_the_table(narrow, capsys):
     narrow.summary()
     assert "fc1 (Dense)" in capsys.readouterr().out
+
+
+def test_a_wrong_shape_is_said_of_all_images_and_not_of_a_group():
+    model = jv.VGG16(width=1 / 64, classes=3, size=32)
+    with pytest.raises(ValueError, match=r"the input has shape \(5, 48, 32, 3\); wanted"):
+        jv.explain(model, np.zeros((5, 48, 32, 3), np.float32), 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import relative_error
 
-from jaxvis.models.depthwise import depthwise
+from jaxvis.gradients.depthwise import depthwise
 
 
 def by_xla(x, kernel, stride):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxvis.gradients.max_pool import max_pool
 from jaxvis.models import reference
-from jaxvis.models.pooling import max_pool
 
 
 @pytest.mark.parametrize("shape", [(2, 6, 8, 3), (1, 7, 5, 4), (3, 2, 3, 1)])
