@@ -1,15 +1,22 @@
 """`explain`: any set of maps from one compiled call; by default the lab's six."""
 
+from collections import OrderedDict
 from typing import Any, Unpack
 
+import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from jaxvis.errors import InputError
 from jaxvis.gradients.compiled import Executable
+from jaxvis.gradients.relu import VANILLA
+from jaxvis.gradients.target import as_inputs, check_inputs, check_logits
 from jaxvis.methods.catalogue import LAB, METHODS
+from jaxvis.methods.forward import outputs
 from jaxvis.methods.maps import Maps
+from jaxvis.methods.method import Method
 from jaxvis.methods.one_pass import one_pass, ready, run
-from jaxvis.methods.options import Asked, Options, Rules, asked_for
+from jaxvis.methods.options import Asked, Layer, Options, Rules, asked_for
 from jaxvis.types import AnyArray
 
 
@@ -35,8 +42,46 @@ def explain(
         TypeError, ValueError: as `grad_cam`; also for an option that there is not, and when
             there is no rule or method.
     """
-    asked, rules = _asked(options)
-    return Maps(*run(one_pass, asked, ready(model, x, classes, asked, rules)))
+    asked, rules = asked_of(options)
+    passes = [method for method in asked.methods if method.kind == "one pass"]
+    if len(passes) == len(asked.methods):
+        return Maps(*run(one_pass, asked, ready(model, x, classes, asked, rules)))
+    maps: dict[str, dict[str, Any]] = {}
+    if passes:
+        first = asked._replace(methods=tuple(passes))
+        logits, maps = run(one_pass, first, ready(model, x, classes, first, rules))
+    else:
+        x = as_inputs(x)
+        logits = outputs(model, x)
+    if classes is None and asked.score is None:
+        check_logits(logits, check_inputs(x))
+        classes = jnp.argmax(logits, axis=1)
+    for method in asked.methods:
+        if method.kind != "one pass":
+            maps[method.name] = one_by_one(method, model, x, classes, asked, rules)
+    return Maps(logits, {method.name: maps[method.name] for method in asked.methods})
+
+
+def one_by_one(
+    method: Method, model: Any, x: Any, classes: Any, asked: Asked, rules: Rules
+) -> dict[str, Any]:
+    """Return the maps, by rule, of a method that makes its own passes."""
+
+    def made(rule: Any, layer: Layer) -> Any:
+        found = method.function(
+            model, x, classes, rule=rule, layer=layer, score=asked.score, grid=asked.grid,
+            channel_axis=asked.channel_axis,
+        )  # fmt: skip
+        return found if asked.signed else method.shown(found)
+
+    maps: dict[str, Any] = {}
+    for name in method.under(tuple(rules)):
+        rule = rules.get(name, VANILLA)
+        if asked.by_layer and method.of_layer:
+            maps[name] = OrderedDict((layer, made(rule, layer)) for layer in asked.layers)
+        else:
+            maps[name] = made(rule, asked.layers[0])
+    return maps
 
 
 class CompiledExplain:
@@ -70,11 +115,18 @@ def compile_explain(
     The result is called with model, x and classes of the same shapes and dtypes, other values
     allowed, and returns `Maps`. Arguments and errors are those of `explain`.
     """
-    asked, rules = _asked(options)
+    asked, rules = asked_of(options)
+    for method in asked.methods:
+        if method.kind != "one pass":
+            raise InputError(
+                f"methods has {method.name!r}, which runs the network many times, and is no single "
+                "call to compile; wanted methods of one pass: ask for it by jv.explain"
+            )
     given = ready(model, x, classes, asked, rules)
     return CompiledExplain(one_pass.compile(*given.arguments), asked, rules)
 
 
-def _asked(options: Options) -> tuple[Asked, Rules]:
+def asked_of(options: Options) -> tuple[Asked, Rules]:
+    """Return what is asked for, checked, with the lab's two methods unless others are."""
     chosen: Options = {"methods": LAB, **options}
     return asked_for(METHODS, **chosen)

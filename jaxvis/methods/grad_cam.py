@@ -16,6 +16,7 @@ from jaxvis.gradients.target import Score
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.methods.options import Layer
+from jaxvis.methods.wide import space, weighed, widened
 from jaxvis.types import AnyArray
 
 
@@ -61,11 +62,8 @@ def class_activation_map(
     activation: Float[Array, "n *space c"], gradient: Float[Array, "n *space c"]
 ) -> Float[Array, "n *space"]:
     """Return sum_c w_c A_c, before its ReLU, with w_c the mean of the gradient over all places."""
-    if activation.dtype.itemsize < 4:  # half precision adds up badly
-        activation, gradient = activation.astype(jnp.float32), gradient.astype(jnp.float32)
-    space = tuple(range(1, activation.ndim - 1))
-    weights = jnp.mean(gradient, axis=space, keepdims=True)
-    return jnp.sum(weights * activation, axis=-1)
+    activation, gradient = widened(activation), widened(gradient)
+    return weighed(activation, jnp.mean(gradient, axis=space(gradient)))
 
 
 def positive(cam: Float[Array, "..."]) -> Float[Array, "..."]:

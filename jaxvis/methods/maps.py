@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.catalogue import LAB, METHODS
+from jaxvis.methods.method import ANY
 from jaxvis.pictures.figures import MapRow
 
 
 class MapName(NamedTuple):
-    """Which map: the name of a method in `METHODS`, and of a rule."""
+    """Which map: the name of a method in `METHODS`, and of a rule, or `ANY`."""
 
     method: str
     rule: str
@@ -66,8 +67,18 @@ class Maps(Mapping[MapName, Any]):
         """Names of the methods, in the order asked for."""
         return tuple(self._maps)
 
+    def shown(self) -> "Maps":
+        """Return the maps that are shown, of those made with `signed=True`: of |.|, say.
+
+        Of methods in `METHODS`, whose maps these are.
+        """
+        maps: dict[str, dict[str, Any]] = {}
+        for (method, rule), value in self.items():
+            maps.setdefault(method, {})[rule] = jax.tree.map(METHODS[method].shown, value)
+        return Maps(self.logits, maps)
+
     def rows(self) -> list[MapRow]:
-        """Return the maps as rows of `figure_comparison`."""
+        """Return the maps as rows of `figure_comparison`; those below 0 anywhere show signs."""
         rows = []
         for (name, rule), value in self.items():
             method = METHODS.get(name)  # None for one of the user's own
@@ -76,7 +87,11 @@ class Maps(Mapping[MapName, Any]):
             by_layer = value if isinstance(value, dict) else {None: value}
             for layer, array in by_layer.items():
                 of = "" if layer is None else f" of {layer}"
-                rows.append(MapRow(f"{title}{of}: {rule}", array, laid_over))
+                under = "" if rule == ANY else f": {rule}"
+                signed = any(bool((leaf < 0).any()) for leaf in jax.tree.leaves(array))
+                rows.append(
+                    MapRow(f"{title}{of}{under}", array, laid_over, signed, lab=name in LAB)
+                )
         return rows
 
     def _of(self, method: str) -> dict[str, Any]:

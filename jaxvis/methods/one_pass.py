@@ -30,7 +30,7 @@ from jaxvis.gradients.called import Calls, NotedRelu, check_called, handed
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.cut import activation_of, as_maps, cut, is_pair
 from jaxvis.gradients.groups import group_size, on_several, vjp_in_groups
-from jaxvis.gradients.relu import Relu, Rule, relu_under
+from jaxvis.gradients.relu import VANILLA, Relu, Rule, relu_under
 from jaxvis.gradients.target import (
     as_inputs,
     as_targets,
@@ -42,8 +42,10 @@ from jaxvis.gradients.target import (
     score_cotangent,
     several,
 )
-from jaxvis.methods.method import Method, Pass
+from jaxvis.methods.method import ANY, Method, Pass
 from jaxvis.methods.options import Asked, Layer, Rules, asked_for
+
+AT_LAYER = ("activation", "activation_gradient", "plain_gradient")  # what a `Pass` has of it
 
 
 @jax.tree_util.register_static
@@ -72,6 +74,8 @@ def ready(model: Any, x: Any, classes: ArrayLike | None, asked: Asked, rules: Ru
     """Return what the compiled call takes; raises what is wrong before anything runs."""
     model, x = on_auto_mesh(as_model(model)), on_auto_mesh(as_inputs(x))
     targets = on_auto_mesh(as_targets(classes, asked.score))
+    # Groups are slices, of another shape: what is wrong is said of the whole.
+    getattr(model, "check_input", lambda x: None)(x)
     if is_pair(model) and len(asked.layers) > 1:
         raise InputError(
             f"layers are {', '.join(map(repr, asked.layers))}, but the model is a pair, cut at one "
@@ -110,12 +114,15 @@ def run(
     }
 
     def named(method: Method, maps: Any) -> Any:
-        by_layer = asked.by_layer and method.at == "layer"
+        by_layer = asked.by_layer and method.of_layer
         # JAX sorts the keys of a dict, and cannot sort names and numbers among each other.
         return OrderedDict(zip(asked.layers, maps, strict=True)) if by_layer else maps
 
     return logits, {
-        method.name: {name: named(method, by_rule[name][place]) for name in given.rules}
+        method.name: {
+            name: named(method, by_rule[next(iter(by_rule)) if name == ANY else name][place])
+            for name in method.under(tuple(given.rules))
+        }
         for place, method in enumerate(asked.methods)
     }
 
@@ -164,16 +171,18 @@ def one_pass(
 
 
 def _differentiated(
-    model: Any, x: Any, relu: Relu, asked: Asked, group: int | None
+    model: Any, x: Any, relu: NotedRelu, asked: Asked, group: int | None
 ) -> tuple[Any, Callable[[Any], list]]:
     """Run the model forward; return the logits and a function from their cotangent to maps."""
     wants_input = any(method.at == "input" for method in asked.methods)
-    wants_layer = any(method.at == "layer" for method in asked.methods)
+    wants_layer = any(method.of_layer for method in asked.methods)
+    wants_plain = any(method.of_both for method in asked.methods)
     if not wants_layer and not is_pair(model):
         logits, pull_to_input = jax.vjp(handed(model, relu), x)
         return logits, lambda g: _maps(asked, _at_input(asked, x, pull_to_input(g)[0]), [])
-    halves: list[tuple[Layer, Any, Callable]] = []
+    halves: list[tuple[Layer, Any, Callable, Callable]] = []
     axis = asked.channel_axis
+    plain = NotedRelu(relu_under(VANILLA), relu.calls)
     for layer in asked.layers:
         body, head = cut(model, layer)
         if wants_input and not halves:
@@ -181,19 +190,23 @@ def _differentiated(
         else:
             at_cut = handed(body, relu)(x)
         logits, pull_to_cut = jax.vjp(handed(head, relu), at_cut)
-        halves.append((layer, activation_of(at_cut), pull_to_cut))
+        plainly = jax.vjp(handed(head, plain), at_cut)[1] if wants_plain else pull_to_cut
+        halves.append((layer, activation_of(at_cut), pull_to_cut, plainly))
         axis = -1 if isinstance(at_cut, AtCut) else axis  # which has found them, and moved them
 
     def explain_with(cotangent: Any) -> list:
-        gradients = [pull_to_cut(cotangent)[0] for _, _, pull_to_cut in halves]
-        at_input = pull_to_input(gradients[0])[0] if wants_input else None
+        gradients = [pull_to_cut(cotangent)[0] for _, _, pull_to_cut, _ in halves]
+        at_input = _at_input(asked, x, pull_to_input(gradients[0])[0] if wants_input else None)
         by_layer = []
-        for (layer, activation, _), gradient in zip(halves, gradients, strict=True):
+        for (layer, activation, _, plainly), gradient in zip(halves, gradients, strict=True):
             if wants_layer:
-                pair = activation, activation_of(gradient)
-                pair = channels_last(pair, axis, x)
-                by_layer.append(Pass(x, None, *(as_maps(a, layer, asked.grid) for a in pair)))
-        return _maps(asked, _at_input(asked, x, at_input), by_layer)
+                found = [activation, activation_of(gradient)]
+                if wants_plain:
+                    found.append(activation_of(plainly(cotangent)[0]))
+                found = channels_last(found, axis, x)
+                maps = (as_maps(a, layer, asked.grid) for a in found)
+                by_layer.append(at_input._replace(**dict(zip(AT_LAYER, maps, strict=False))))
+        return _maps(asked, at_input, by_layer)
 
     return logits, explain_with
 
@@ -209,11 +222,11 @@ def _maps(asked: Asked, at_input: Pass, by_layer: list[Pass]) -> list:
     """Return the map of every method, as a list by layer where a sequence of layers was given."""
     maps: list = []
     for method in asked.methods:
-        passes = [at_input] if method.at == "input" else by_layer
+        passes = by_layer if method.of_layer else [at_input]
         found = [method.function(given) for given in passes]
         if not asked.signed:
             found = [jax.tree.map(method.shown, one) for one in found]
-        maps.append(found if method.at == "layer" and asked.by_layer else found[0])
+        maps.append(found if method.of_layer and asked.by_layer else found[0])
     return maps
 
 
@@ -224,9 +237,11 @@ def _vjp(function: Callable[[Any], Any], x: Any, group: int | None) -> tuple[Any
 
 
 def one_map(
-    method: Method, model: Any, x: Any, classes: ArrayLike | None, rule: Rule | Relu, **options: Any
-) -> Any:
+    method: Method, model: Any, x: Any, classes: ArrayLike | None, rule: Rule | Relu = VANILLA,
+    **options: Any,
+) -> Any:  # fmt: skip
     """Return the maps of one method under one rule."""
     asked, rules = asked_for({}, methods=[method], rules={"": rule}, **options)
     _, maps = run(one_pass, asked, ready(model, x, classes, asked, rules))
-    return maps[method.name][""]
+    (found,) = maps[method.name].values()
+    return found

@@ -41,6 +41,21 @@ class Options(TypedDict, total=False):
     channel_axis: int | None
 
 
+class OfLayer(TypedDict, total=False):
+    """What may be asked of one map that is made of a layer; all keyword-only.
+
+    Attributes:
+        layer, score, grid, channel_axis: as in `Options`, and in `grad_cam`.
+        rule: `VANILLA`, unless given, `RECTIFIED`, `GUIDED`, or a ReLU function of your own.
+    """
+
+    layer: Layer
+    rule: Rule | Relu
+    score: Score | None
+    grid: tuple[int, int] | None
+    channel_axis: int | None
+
+
 class Asked(NamedTuple):
     """Options, checked, as the compiled call has them: all but the rules' gates is static."""
 

@@ -97,6 +97,13 @@ def test_functions_and_rules_may_alternate(signed):
         check(jv.explain(PAIR, X, 1, rules={name: rule}), LAB, [name], signed)
 
 
+def test_what_is_shown_of_signed_maps(signed):
+    found = jv.explain(PAIR, X, 1, signed=True)
+    assert min(found["grad_cam", "vanilla"].min(), found["saliency", "vanilla"].min()) < 0
+    check(found.shown(), LAB, RULES, signed)
+    np.testing.assert_array_equal(found.shown().logits, found.logits)
+
+
 def test_signed_maps(signed):
     maps = jv.explain(PAIR, X, 1, signed=True, rules=ALL_RULES)
     for name, found in maps.items():
@@ -173,7 +180,7 @@ def test_what_cannot_be_asked_for(function, options, error, message):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_rows_are_complete(name):
+def test_rows_are_complete(name, narrow, pixels):
     """And true: of the size, the signs and the dependence on rules that they promise."""
     method = METHODS[name]
     assert isinstance(method, Method)
@@ -183,16 +190,22 @@ def test_rows_are_complete(name):
     assert method.about.endswith(".")
     assert method.forward >= 1
     assert method.backward >= 0
-    maps = jv.explain(PAIR, X, 1, methods=[name], rules=ALL_RULES)
-    raw = jv.explain(PAIR, X, 1, methods=[name], rules=ALL_RULES, signed=True)
-    of_layer = np.stack([*jv.explain((body_halved, head), X, 1, methods=[name])[name].values()])
-    assert of_layer.shape[2:] == {"input": (6, 7), "layer": (3, 4)}[method.at]
+    if method.of_chain:  # a pair of functions is none
+        model, x, halved = narrow, pixels[:2], narrow
+        sizes = {"input": (64, 64), "layer": (4, 4)}
+    else:
+        model, x, halved = PAIR, X, (body_halved, head)
+        sizes = {"input": (6, 7), "layer": (3, 4)}
+    maps = jv.explain(model, x, 1, methods=[name], rules=ALL_RULES)
+    raw = jv.explain(model, x, 1, methods=[name], rules=ALL_RULES, signed=True)
+    of_layer = np.stack([*jv.explain(halved, x, 1, methods=[name])[name].values()])
+    assert of_layer.shape[2:] == sizes[method.at]
     values = np.stack([*maps[name].values()])
     assert (values.min() < 0) == method.signed
-    for rule in ALL_RULES:
+    assert list(maps[name]) == (list(ALL_RULES) if method.rules else ["any"])
+    for rule in maps[name]:
         np.testing.assert_allclose(maps[name][rule], method.shown(raw[name][rule]), rtol=1e-6)
-    differ = [not np.allclose(values[0], other, rtol=1e-3) for other in values[1:]]
-    assert all(differ) if method.rules else not any(differ)
+    assert all(not np.allclose(values[0], other, rtol=1e-3) for other in values[1:])
 
 
 def body_halved(x, relu: Relu = jax.nn.relu):

@@ -161,6 +161,33 @@ def test_rows_for_a_figure():
     assert [row.maps.max() for row in maps.rows()] == [1, 1, 2, 3]
 
 
+def test_rows_say_whose_maps_they_are_and_whether_signs_show():
+    plain, signed = np.ones((2, 8, 8)), np.ones((2, 8, 8))
+    signed[1, 3, 4] = -1e-3
+    maps = jv.Maps(
+        None,
+        {
+            "saliency": {"vanilla": plain, "guided": jnp.asarray(signed)},
+            "smoothgrad": {"vanilla": signed, "guided": jnp.asarray(plain)},
+            "grad_cam": {"vanilla": {"a": plain, "b": signed}},
+            "one_of_my_own": {"vanilla": signed},
+        },
+    )
+    rows = maps.rows()
+    assert [row.signed for row in rows] == [False, True, True, False, False, True, True]
+    assert all(type(row.signed) is bool for row in rows)
+    assert [row.lab for row in rows] == [True, True, False, False, True, True, False]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_rows_of_every_method_show_signs_if_they_were_asked_for(narrow, pixels, signed):
+    methods = [name for name, method in jv.METHODS.items() if method.kind == "one pass"]
+    maps = jv.explain(narrow, pixels[:1], 3, methods=methods, rules=["vanilla"], signed=signed)
+    found = {name: row.signed for (name, _), row in zip(maps, maps.rows(), strict=True)}
+    assert any(found.values()) == signed
+    assert found["saliency"] == found["input_x_gradient"] == signed
+
+
 def test_maps_of_a_real_call(narrow, pixels):
     maps = jv.explain(narrow, pixels[:1], 3, methods=["grad_cam", "saliency"], rules=["guided"])
     assert list(maps) == [("grad_cam", "guided"), ("saliency", "guided")]

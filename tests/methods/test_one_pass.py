@@ -9,12 +9,12 @@ from jax.extend import core
 from networks import conv, normal
 
 import jaxvis as jv
+from jaxvis.gradients.max_pool import max_pool
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.one_pass import one_pass, ready
 from jaxvis.methods.options import asked_for
 from jaxvis.models import reference
-from jaxvis.models.pooling import max_pool
 
 
 @pytest.fixture(scope="module")

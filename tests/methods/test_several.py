@@ -197,7 +197,8 @@ def test_xla_computes_what_layers_share_once(narrow, pixels):
     def compiled(layer):
         arguments, _ = passes(narrow, pixels, 3, layer=layer)
         executable = one_pass.compile(*arguments, None, False)._executable
-        return executable.as_text().count(" convolution(")
+        text = executable.as_text()
+        return text.count(" convolution(") + text.count("__onednn$convolution")
 
     assert convolutions(passes(narrow, pixels, 3, layer=LAYERS[:2])[1]).total() > 26
     assert compiled("block5_conv3") == 26
@@ -304,7 +305,7 @@ def test_a_list_of_images_is_no_batch(pixels, function):
 
 def test_integers_have_no_gradient(pixels):
     for x in (pixels[:, ::2, ::2].astype(np.int32), jnp.ones((3, 32, 32, 3), bool)):
-        with pytest.raises(ValueError, match=rf"dtype {x.dtype} and shape .* wanted floats"):
+        with pytest.raises(ValueError, match=rf"dtype {x.dtype}; wanted the floats"):
             jv.explain(thin(), x, 0)
 
 

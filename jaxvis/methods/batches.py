@@ -1,0 +1,15 @@
+"""Which of many rows go together, so that one compilation serves all."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Int
+
+
+def filled(count: int, size: int) -> Iterator[tuple[int, Int[np.ndarray, " size"]]]:
+    """Yield (start, numbers of `size` rows) until all `count` have come.
+
+    The last batch is filled up with the last row: of its results the first `count - start` count.
+    """
+    for start in range(0, count, size):
+        yield start, np.minimum(np.arange(start, start + size), count - 1)
