@@ -16,11 +16,13 @@ from jaxtyping import Float, UInt8
 from jaxvis.errors import InputError
 from jaxvis.pictures import render
 from jaxvis.pictures.checks import check_images, maps_for
+from jaxvis.pictures.colour_bar import Bar, draw_bar
+from jaxvis.pictures.palette import Colours, colormap_for
+from jaxvis.pictures.presets import present, preset_named
 from jaxvis.pictures.style import plain_style
 from jaxvis.text import visible
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CELL = 2.4  # inches of a panel's width: 360 pixels for the 224 of an input
@@ -28,8 +30,10 @@ SMALL_CELL = 1.6  # the least that a panel of the comparison grid shrinks to: 24
 MOST_COLUMNS = 5  # of a row of images, before it goes on in a next line
 MOST_COMPARED = 16
 PERCENTILE = 99.5  # a few pixels of a saliency map are far above the rest
+SIGNS = ("negative", "0", "positive")  # what the ends and the middle of colours mean
 TITLE, HEADING = 12, 9  # points
 GAP, SIDES = 0.08, 1.2  # inches between panels; of the row labels and colour bars together
+BAR = 0.8  # inches of a colour bar with words
 BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "boxstyle": "round"}
 REMARK = {"ha": "center", "va": "center", "fontsize": HEADING + 1, "bbox": BOX}
 
@@ -39,13 +43,12 @@ Titles = Sequence[str] | None
 
 
 class _Row(NamedTuple):
-    """Pictures to draw side by side, remarks on them, and the upper end of their colour bar."""
+    """Pictures to draw side by side, remarks on them, and their colour bar."""
 
     pictures: UInt8[np.ndarray, "n height width 3"]
     remarks: list[str]
     label: str = ""
-    top: float = 0.0
-    extend: str = "neither"
+    bar: Bar | None = None
 
 
 @plain_style()
@@ -60,18 +63,47 @@ def figure_images(images: Images, titles: Titles = None, *, title: str | None = 
 
 @plain_style()
 def figure_saliency(
-    images: Images, maps: RawMaps, titles: Titles, *, title: str | None, colormap: str = "jet"
+    images: Images,
+    maps: RawMaps,
+    titles: Titles,
+    *,
+    title: str | None,
+    colormap: str | None = None,
+    signed: bool = False,
+    preset: str | None = None,
 ) -> "Figure":
     """Return the figure of the images and, under each, its map on a scale of its own.
 
     That runs from the map's smallest value to its 99.5th percentile: a few pixels are far above the
     rest, and scaled by them a map is all but black. A map without a positive value, and a constant
-    one, says so. Raises `ValueError` as `figure_images` and `heat_map` do, and for another number
-    of maps than images.
+    one, says so. Where signs show, 0 has the middle of the colours, the 99.5th percentile of the
+    absolute values is at both ends, and a colour bar says which is which.
+
+    Args:
+        images: uint8 RGB (n, height, width, 3).
+        maps: raw, (n, h, w), of any real dtype.
+        titles: one above each image, or None.
+        title: above all of them, or None.
+        colormap: any of Matplotlib's; None for the preset's, the lab's `jet`, or diverging colours
+            where signs show.
+        signed: whether signs show.
+        preset: a name in `PRESETS`: maps then are what `present` makes of them, with their signs if
+            the preset shows them; None for the above.
+
+    Raises:
+        ValueError: as `figure_images` and `present` do, and for another number of maps than images.
     """
     images = _checked(images, titles)
     values = maps_for(maps, images, "maps")
-    row = _Row(render.heat_map(_without_peaks(values), colormap=colormap), _remarks(values))
+    if preset is None:
+        found = colormap_for(colormap, lab=True, signed=signed)
+        if signed:
+            shares = render.around_zero(values, _ends(values, PERCENTILE))
+        else:
+            shares = render.normalize(_without_peaks(values))
+        row = _row(values, render.colours(shares, found), found, signed)
+    else:
+        row = _preset_row(values, None, preset, colormap)
     return _lines([_Row(images, [""] * len(images)), row], titles, title)
 
 
@@ -82,31 +114,55 @@ def figure_grad_cam(
     titles: Titles,
     *,
     title: str | None,
-    alpha: float = 0.5,
-    colormap: str = "jet",
+    alpha: float | None = None,
+    colormap: str | None = None,
+    signed: bool = False,
+    preset: str | None = None,
 ) -> "Figure":
     """Return the figure of the class activation maps, upsampled and laid over their images.
 
     Each map is scaled by its own range. One without a positive value says "nothing positive", a
-    constant one its value, and both leave their image as it is. Raises `ValueError` as
-    `figure_images` and `overlay` do, and for another number of maps than images.
+    constant one its value, and both leave their image as it is. Where signs show, 0 has the middle
+    of the colours, the largest absolute value an end, and a colour bar says which is which.
+
+    Args:
+        images, titles, title, colormap, signed, preset: as in `figure_saliency`.
+        cams: raw, (n, h, w), of any real dtype.
+        alpha: the share of the colours, from 0 to 1; None for the preset's, or 0.5.
+
+    Raises:
+        ValueError: as `figure_saliency` and `overlay` do.
     """
     images = _checked(images, titles)
     values = maps_for(cams, images, "cams")
-    large = render.upsample(values, images.shape[1:3])
-    pictures = render.overlay(images, large, alpha=alpha, colormap=colormap)
-    return _lines([_overlaid(images, pictures, values)], titles, title)
+    if preset is None:
+        found = colormap_for(colormap, lab=True, signed=signed)
+        large = render.upsample(values, images.shape[1:3])
+        shares = render.around_zero(large, _ends(large, 100)) if signed else render.normalize(large)
+        pictures = render.blend(images, render.colours(shares, found), _or_half(alpha))
+        row = _row(values, pictures, found, signed, images)
+    else:
+        row = _preset_row(values, images, preset, colormap, alpha)
+    return _lines([row], titles, title)
 
 
 class MapRow(NamedTuple):
-    """A row of the comparison grid: its label, raw maps, and whether they are laid over the image.
+    """A row of the comparison grid: its label, raw maps, and how they are drawn.
 
-    Maps that have the input's size stand alone; a layer's are enlarged and laid over.
+    Attributes:
+        label: at its left.
+        maps: raw, (n, h, w).
+        laid_over: whether they are enlarged and laid over the images, as a layer's; maps of the
+            input's size stand alone.
+        signed: whether their signs show.
+        lab: whether they are one of the lab's, in `jet` where no colours are asked for.
     """
 
     label: str
     maps: RawMaps
     laid_over: bool
+    signed: bool = False
+    lab: bool = False
 
 
 @plain_style()
@@ -116,15 +172,30 @@ def figure_comparison(
     rows: Sequence[MapRow],
     *,
     title: str | None = None,
-    alpha: float = 0.5,
-    colormap: str = "jet",
+    alpha: float | None = None,
+    colormap: str | None = None,
+    preset: str | None = None,
 ) -> "Figure":
     """Return one grid: images as columns, maps as rows, raw values on one scale per row.
 
-    `rows` are what `Maps.rows()` returns. A row's scale runs from 0 to its largest value, for maps
-    that stand alone to their 99.5th percentile: the colour bar then ends in an arrow. A map without
-    a positive value says so; a row of such maps has no colour bar. Raises `ValueError` as
-    `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more than 16 images.
+    A row's scale runs from 0 to its largest value, for maps that stand alone to their 99.5th
+    percentile: the colour bar then ends in an arrow. Where signs show, it runs as far below 0. A
+    map without a positive value says so; a row of such maps has no colour bar.
+
+    Args:
+        images: uint8 RGB (n, height, width, 3), 16 at most.
+        titles: one above each image, or None.
+        rows: what `Maps.rows()` returns.
+        title: above all of them, or None.
+        alpha: the share of the colours over images, from 0 to 1; None for the preset's, or 0.5.
+        colormap: any of Matplotlib's, for all rows; None for what each row is drawn in: see
+            `jaxvis.pictures.palette.colormap_for`.
+        preset: a name in `PRESETS`: every map is what `present` makes of it, on a scale of its own;
+            None for the above.
+
+    Raises:
+        ValueError: as `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more
+            than 16 images.
     """
     images = _checked(images, titles)
     if not rows:
@@ -136,27 +207,70 @@ def figure_comparison(
         )
     cell = max(SMALL_CELL, min(CELL, 6 * CELL / len(images)))
     drawn = [_Row(images, [""] * len(images), "input")]
-    drawn += [_compared(images, row, alpha, colormap) for row in rows]
+    for row in rows:
+        values = maps_for(row.maps, images, row.label)
+        if preset is None:
+            one = _compared(images, values, row, alpha, colormap)
+        else:
+            under = images if row.laid_over else None
+            one = _preset_row(values, under, preset, colormap, alpha)
+        drawn.append(one._replace(label=row.label))
     figure, axes = _grid(drawn, len(images), cell, titles, title)
-    for panels, row in zip(axes, drawn, strict=True):
-        label = _wrap(row.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
+    for panels, one in zip(axes, drawn, strict=True):
+        label = _wrap(one.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
         panels[0].set_ylabel(label, fontsize=HEADING + 1, parse_math=False)
-        if row.top > 0:
-            _colour_bar(panels[-1], row, colormap)
     return figure
 
 
-def _compared(images: np.ndarray, row: MapRow, alpha: float, colormap: str) -> _Row:
-    values = maps_for(row.maps, images, row.label)
+def _compared(
+    images: np.ndarray, values: np.ndarray, row: MapRow, alpha: float | None, colormap: str | None
+) -> _Row:
+    """Return a row of the grid on one scale, from 0 to `top`, or from -`top` where signs show."""
+    found = colormap_for(colormap, lab=row.lab, signed=row.signed)
+    seen = np.abs(values) if row.signed else values
+    most = 0 if row.laid_over else np.percentile(seen, PERCENTILE)
+    top = float(most if most > 0 else max(seen.max(), 0))
+    large = render.upsample(values, images.shape[1:3]) if row.laid_over else values
+    shares = render.around_zero(large, top or 1) if row.signed else large / (top or 1)
+    pictures = render.colours(shares, found)
     if row.laid_over:
-        top = float(max(values.max(), 0))
-        large = render.upsample(values, images.shape[1:3]) / (top or 1)
-        pictures = render.blend(images, render.colours(large, colormap), alpha)
-        return _on_scale(_overlaid(images, pictures, values), row.label, values, top)
-    most = np.percentile(values, PERCENTILE)
-    top = float(most if most > 0 else max(values.max(), 0))
-    pictures = render.colours(values / (top or 1), colormap)
-    return _on_scale(_Row(pictures, _remarks(values)), row.label, values, top)
+        pictures = render.blend(images, pictures, _or_half(alpha))
+    drawn = _row(values, pictures, found, row.signed, images if row.laid_over else None)
+    bottom = -top if row.signed else 0.0
+    beyond = 2 * (values.min() < bottom) + (values.max() > top)
+    bar = Bar(found, bottom, top, ("neither", "max", "min", "both")[beyond])
+    return drawn._replace(bar=bar if top > 0 else None)
+
+
+def _preset_row(
+    values: np.ndarray,
+    images: np.ndarray | None,
+    preset: str,
+    colormap: str | None,
+    alpha: float | None = None,
+) -> _Row:
+    """Return maps as the preset shows them, laid over images if they are given."""
+    how = preset_named(preset)
+    pictures = present(values, preset, images=images, colormap=colormap, alpha=alpha)
+    return _row(values, pictures, colormap or how.colormap, how.signed, images)
+
+
+def _row(
+    values: np.ndarray,
+    pictures: np.ndarray,
+    colours: Colours,
+    signed: bool,
+    images: np.ndarray | None = None,
+) -> _Row:
+    """Return maps, each on its own scale, as a row: remarks, and the meaning of signs in words.
+
+    Where a map has nothing to show, what it would be laid over is left bare.
+    """
+    remarks = _remarks(values, signed)
+    if images is not None:
+        bare = np.array([remark != "" for remark in remarks])
+        pictures = np.where(bare[:, None, None, None], images, pictures)
+    return _Row(pictures, remarks, bar=Bar(colours, -1, 1, words=SIGNS) if signed else None)
 
 
 def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height width 3"]:
@@ -173,23 +287,25 @@ def _without_peaks(values: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n h
     return np.where(high > low, np.minimum(values, high), values)
 
 
-def _remarks(values: Float[np.ndarray, "n h w"]) -> list[str]:
+def _ends(values: Float[np.ndarray, "n h w"], percentile: float) -> Float[np.ndarray, "n 1 1"]:
+    """Return a percentile of each map's absolute values, or the largest, or 1: above 0."""
+    sizes = np.abs(values)
+    most = np.percentile(sizes, percentile, axis=(1, 2), keepdims=True)
+    most = np.where(most > 0, most, sizes.max(axis=(1, 2), keepdims=True))
+    return np.where(most > 0, most, 1)
+
+
+def _or_half(alpha: float | None) -> float:
+    return 0.5 if alpha is None else alpha
+
+
+def _remarks(values: Float[np.ndarray, "n h w"], signed: bool) -> list[str]:
     """Return what a picture of each map would hide: that there is nothing, or only one value."""
     constant = ["" if np.ptp(a) > 0 else f"constant {a.flat[0]:.3g}" for a in values]
-    return [c if a.max() > 0 else "nothing positive" for a, c in zip(values, constant, strict=True)]
-
-
-def _overlaid(images: np.ndarray, pictures: np.ndarray, values: np.ndarray) -> _Row:
-    """Return the overlays as a row, with the bare image where a map has nothing to show."""
-    remarks = _remarks(values)
-    bare = np.array([remark != "" for remark in remarks])
-    return _Row(np.where(bare[:, None, None, None], images, pictures), remarks)
-
-
-def _on_scale(row: _Row, label: str, values: np.ndarray, top: float) -> _Row:
-    """Return the row with its label and a colour bar from 0 to `top`, arrows where values pass."""
-    extend = ("neither", "max", "min", "both")[2 * (values.min() < 0) + (values.max() > top)]
-    return row._replace(label=label, top=top, extend=extend)
+    return [
+        c if signed or a.max() > 0 else "nothing positive"
+        for a, c in zip(values, constant, strict=True)
+    ]
 
 
 def _lines(rows: list[_Row], titles: Titles, title: str | None) -> "Figure":
@@ -214,7 +330,8 @@ def _grid(
     above = [max(above[first : first + columns]) for first in range(0, count, columns)]
     lines = len(above)
     tall = lines * len(rows) * (cell * height / width + GAP) + sum(above) + GAP
-    wide = columns * (cell + GAP) + (SIDES if rows[0].label else 0)
+    barred = any(row.bar for row in rows)
+    wide = columns * (cell + GAP) + (SIDES if rows[0].label else BAR * barred)
     pad = GAP / 2
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0, hspace=0, compress=True)
     size = (wide, tall + _text_height(name, TITLE))
@@ -234,20 +351,10 @@ def _grid(
         panel.spines[:].set_visible(False)
         if not panel.images:
             panel.remove()
+    for panel, row in zip(axes[: len(rows), -1], rows, strict=True):
+        if row.bar:
+            draw_bar(panel, row.bar, HEADING - 1)
     return figure, axes
-
-
-def _colour_bar(panel: "Axes", row: _Row, colormap: str) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-    from matplotlib.ticker import MaxNLocator
-
-    mappable = ScalarMappable(Normalize(0, row.top), render.colormap_named(colormap))
-    beside = panel.inset_axes((1.04, 0, 0.05, 1))
-    bar = panel.figure.colorbar(mappable, cax=beside, extend=row.extend)
-    bar.locator = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10])
-    bar.ax.tick_params(labelsize=HEADING - 1)
-    bar.ax.yaxis.set_major_formatter("{x:g}")
 
 
 def _wrap(text: str, inches: float, points: float, lines: int) -> str:

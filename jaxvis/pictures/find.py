@@ -1,6 +1,5 @@
 """What a user calls his images -> paths: a file, a folder, a pattern, or several of these."""
 
-import difflib
 import glob
 import os
 import re
@@ -9,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jaxvis.errors import InputTypeError
+from jaxvis.folders import near_name
 from jaxvis.pictures.errors import ImageError
 
 StrPath = str | os.PathLike[str]
@@ -126,7 +126,6 @@ def missing(path: Path) -> ImageError:
     """Return the error for a file that is not there, with the name that was perhaps meant."""
     if not path.parent.is_dir():
         return ImageError(f"{path}: no such file, nor a folder {path.parent}; check the path")
-    names = {name.lower(): name for name in sorted(os.listdir(path.parent))}
-    near = difflib.get_close_matches(path.name.lower(), names, n=1)
-    hint = f"did you mean {path.parent / names[near[0]]}?" if near else "check the spelling"
+    near = near_name(path)
+    hint = f"did you mean {near}?" if near else "check the spelling"
     return ImageError(f"{path}: no such file; {hint}")

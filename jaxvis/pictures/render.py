@@ -5,7 +5,6 @@ in `figures`. Maps are (n, height, width), or one map (height, width), of any re
 JAX. Inputs are never modified.
 """
 
-import difflib
 import os
 import secrets
 from pathlib import Path
@@ -17,6 +16,7 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from jaxvis.errors import InputError
 from jaxvis.pictures.checks import check_images, finite_maps
 from jaxvis.pictures.style import plain_style
+from jaxvis.text import near_names
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -146,15 +146,19 @@ def colours(
     return colormap_named(colormap)(values, bytes=True)[..., :3]
 
 
+def around_zero(values: np.ndarray, end: Any) -> np.ndarray:
+    """Return values as shares of the colours: 1/2 for 0, 1 for `end`, 0 for -`end`."""
+    return 0.5 + values / (2 * end)
+
+
 def colormap_named(name: str) -> "Colormap":
     """Return Matplotlib's colour map; raise `ValueError` with near names if there is none."""
     import matplotlib
 
     if name in matplotlib.colormaps:
         return matplotlib.colormaps[name]
-    by_lower = {known.lower(): known for known in matplotlib.colormaps}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=5, cutoff=0.5)
-    advice = "Near names: " + ", ".join(by_lower[lower] for lower in near) + "." if near else ""
+    near = near_names(name, matplotlib.colormaps, 5)
+    advice = f"Near names: {', '.join(near)}." if near else ""
     raise InputError(
         f"unknown colour map {name!r}. {advice or 'No name is near; try jet or viridis.'} "
         "list(matplotlib.colormaps) gives all of them."

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.figures import MapRow
+from jaxvis.pictures.presets import PRESETS, present
 
 SIZE = 48
 SMOOTH = np.add.outer(np.linspace(0, 120, SIZE), np.linspace(0, 120, SIZE))
@@ -47,8 +48,12 @@ def saliency_of(count):
 
 def map_rows(saliency=None, cams=None):
     """Rows of the grid: maps that stand alone, and maps that are laid over the image."""
-    alone = [MapRow(f"saliency: {name}", a, False) for name, a in (saliency or {}).items()]
-    return alone + [MapRow(f"Grad-CAM: {name}", a, True) for name, a in (cams or {}).items()]
+    alone = [
+        MapRow(f"saliency: {name}", a, False, lab=True) for name, a in (saliency or {}).items()
+    ]
+    return alone + [
+        MapRow(f"Grad-CAM: {name}", a, True, lab=True) for name, a in (cams or {}).items()
+    ]
 
 
 def comparison(count, **options):
@@ -202,6 +207,163 @@ def test_comparison_of_odd_values():
     np.testing.assert_allclose(figure.axes[4].images[0].get_array()[5, 5], blue, atol=1)
 
 
+def signed_of(maps):
+    """Maps of both signs, with zeros among them: what is below the median negative."""
+    return maps - np.median(maps, axis=(1, 2), keepdims=True).round(1)
+
+
+def around_zero(maps, ends, colormap="RdBu_r"):
+    """The colours of signed values, by hand: 0 in the middle, -end and end at the ends."""
+    return 255 * matplotlib.colormaps[colormap](np.clip(0.5 + maps / (2 * ends), 0, 1))[..., :3]
+
+
+def per_map(maps, percentile):
+    return np.percentile(np.abs(maps), percentile, axis=(1, 2), keepdims=True)
+
+
+def pictures_in(axes):
+    return np.stack([panel.images[0].get_array() for panel in axes]).astype(float)
+
+
+def test_signed_maps_have_the_middle_of_diverging_colours_at_0():
+    images, maps = images_of(3), signed_of(saliency_of(3))
+    maps[1, :20] = 0
+    maps[2] = 0
+    figure = figures.figure_saliency(images, maps, None, title="Signed", signed=True)
+    found = pictures_in(figure.axes[3:])
+    wanted = around_zero(maps[:2], per_map(maps[:2], 99.5))
+    np.testing.assert_allclose(found[:2], wanted, atol=1)
+    neutral = found[1, :20]
+    assert np.ptp(neutral, axis=-1).max() <= 2
+    assert neutral.min() > 240
+    assert found[0][maps[0] < -2][:, 0].mean() < found[0][maps[0] < -2][:, 2].mean()  # blue
+    assert found[0][maps[0] > 2][:, 0].mean() > found[0][maps[0] > 2][:, 2].mean()  # red
+    assert [panel.texts[0].get_text() for panel in figure.axes[3:]] == ["", "", "constant 0"]
+
+
+def test_signed_overlays_have_the_middle_of_diverging_colours_at_0():
+    images, cams = images_of(3), signed_of(cams_of(3))
+    cams[1] = -cams_of(3)[1]  # nothing positive, and yet something to see
+    cams[2] = 0
+    figure = figures.figure_grad_cam(images, cams, None, title="Signed", alpha=0.7, signed=True)
+    large = scipy.ndimage.zoom(cams[:2], (1, SIZE / 6, SIZE / 6), order=1)
+    coloured = around_zero(large, per_map(large, 100))
+    found = pictures_in(figure.axes[:3])
+    np.testing.assert_allclose(found[:2], 0.3 * images[:2] + 0.7 * coloured, atol=2)
+    np.testing.assert_array_equal(found[2], images[2])
+
+
+def test_signed_rows_share_a_scale_around_0():
+    images, maps, cams = images_of(3), signed_of(saliency_of(3)), signed_of(cams_of(3))
+    maps = np.where(maps < 0, maps / 2, maps)
+    rows = [MapRow("alone", maps, False, signed=True), MapRow("over", -cams, True, signed=True)]
+    figure = figures.figure_comparison(images, None, rows)
+    drawn(figure)
+    end = np.percentile(np.abs(maps), 99.5)
+    np.testing.assert_allclose(pictures_in(figure.axes[3:6]), around_zero(maps, end), atol=1)
+    largest = np.abs(cams).max()
+    large = scipy.ndimage.zoom(-cams, (1, SIZE / 6, SIZE / 6), order=1)
+    wanted = 0.5 * images + 0.5 * around_zero(large, largest)
+    np.testing.assert_allclose(pictures_in(figure.axes[6:9]), wanted, atol=2)
+    _, alone, over = bars_of(figure)
+    assert alone.get_ylim() == pytest.approx((-end, end))
+    assert over.get_ylim() == pytest.approx((-largest, largest))
+    assert maps.min() > -end
+    assert (alone._colorbar.extend, over._colorbar.extend) == ("max", "neither")
+
+
+@pytest.mark.parametrize(
+    ("signed", "lab", "asked", "wanted"),
+    [
+        (False, True, None, "jet"),
+        (False, False, None, "inferno"),
+        (True, True, None, "RdBu_r"),
+        (True, False, None, "RdBu_r"),
+        (False, True, "cividis", "cividis"),
+        (False, False, "cividis", "cividis"),
+        (True, False, "cividis", "cividis"),
+    ],
+)
+def test_colours_are_those_asked_for_or_fit_the_maps(signed, lab, asked, wanted):
+    images, maps, cams = images_of(2), saliency_of(2), cams_of(2)
+    rows = [MapRow("", maps, False, signed, lab), MapRow("", cams, True, signed, lab)]
+    figure = figures.figure_comparison(images, None, rows, colormap=asked)
+    large = scipy.ndimage.zoom(cams, (1, SIZE / 6, SIZE / 6), order=1)
+    shares = [maps / np.percentile(maps, 99.5), large / cams.max()]
+    if signed:
+        shares = [0.5 + share / 2 for share in shares]
+    coloured = [255 * matplotlib.colormaps[wanted](np.clip(a, 0, 1))[..., :3] for a in shares]
+    np.testing.assert_allclose(pictures_in(figure.axes[2:4]), coloured[0], atol=1)
+    over = 0.5 * images + 0.5 * coloured[1]
+    np.testing.assert_allclose(pictures_in(figure.axes[4:6]), over, atol=2)
+    assert {bar._colorbar.cmap.name for bar in bars_of(figure) if bar} == {wanted}
+    if lab:  # of the lab are the other two figures where nothing is asked for
+        signs = {"title": None, "colormap": asked, "signed": signed}
+        of_maps = pictures_in(figures.figure_saliency(images, maps, None, **signs).axes[2:4])
+        of_cams = pictures_in(figures.figure_grad_cam(images, cams, None, **signs).axes[:2])
+        top = per_map(maps, 99.5)
+        low = maps.min(axis=(1, 2), keepdims=True)
+        own = 0.5 + maps / top / 2 if signed else (maps - low) / (top - low)
+        own = 255 * matplotlib.colormaps[wanted](np.clip(own, 0, 1))[..., :3]
+        np.testing.assert_allclose(of_maps, own, atol=1)
+        low, high = (q(large, axis=(1, 2), keepdims=True) for q in (np.min, np.max))
+        own = 0.5 + large / high / 2 if signed else (large - low) / (high - low)
+        own = 255 * matplotlib.colormaps[wanted](own)[..., :3]
+        np.testing.assert_allclose(of_cams, 0.5 * images + 0.5 * own, atol=2)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_shows_what_present_does(name):
+    images, maps, cams = images_of(2), signed_of(saliency_of(2)), signed_of(cams_of(2))
+    alone, over = present(maps, name), present(cams, name, images=images)
+    titles = {"title": None, "preset": name}
+    rows = [MapRow("a", maps, False, lab=True), MapRow("b", cams, True)]
+    grid = figures.figure_comparison(images, None, rows, preset=name)
+    one = figures.figure_saliency(images, maps, None, **titles)
+    other = figures.figure_grad_cam(images, cams, None, **titles)
+    np.testing.assert_array_equal(pictures_in(grid.axes[2:4]), alone)
+    np.testing.assert_array_equal(pictures_in(grid.axes[4:6]), over)
+    np.testing.assert_array_equal(pictures_in(one.axes[2:4]), alone)
+    np.testing.assert_array_equal(pictures_in(other.axes[:2]), over)
+    words = {"negative", "0", "positive"} if "signed" in name else set()
+    for figure in (grid, one, other):
+        drawn(figure)
+        assert set(texts_of(figure)) & {"negative", "0", "positive"} == words
+
+
+def test_colours_and_alpha_of_a_preset_can_be_others():
+    images, maps, cams = images_of(2), saliency_of(2), cams_of(2)
+    looks = {"preset": "captum", "colormap": "cividis", "title": None}
+    alone = present(maps, "captum", colormap="cividis")
+    over = present(cams, "captum", images=images, colormap="cividis", alpha=0.9)
+    rows = [MapRow("a", maps, False), MapRow("b", cams, True)]
+    grid = figures.figure_comparison(images, None, rows, alpha=0.9, **looks)
+    one = figures.figure_saliency(images, maps, None, **looks)
+    other = figures.figure_grad_cam(images, cams, None, alpha=0.9, **looks)
+    np.testing.assert_array_equal(pictures_in(grid.axes[2:4]), alone)
+    np.testing.assert_array_equal(pictures_in(grid.axes[4:6]), over)
+    np.testing.assert_array_equal(pictures_in(one.axes[2:4]), alone)
+    np.testing.assert_array_equal(pictures_in(other.axes[:2]), over)
+
+
+@pytest.mark.parametrize("name", ["signed", "captum signed"])
+def test_the_bar_of_signs_has_the_colours_of_the_maps(name):
+    """Its top those of the largest value, its bottom those of the smallest, between them 0's."""
+    maps = np.zeros((1, SIZE, SIZE))
+    maps[0, :16], maps[0, 32:] = 1, -1
+    figure = figures.figure_saliency(images_of(1), maps, None, title=None, preset=name)
+    pixels = drawn(figure)
+    panel = figure.axes[1]
+    (bar,) = panel.child_axes
+    words = dict(zip(bar.get_yticks(), bar.get_yticklabels(), strict=True))
+    found = {place: word.get_text() for place, word in words.items()}
+    assert found == {-1: "negative", 0: "0", 1: "positive"}
+    for row, height in ((8, 0.99), (24, 0.5), (40, 0.01)):
+        x, y = bar.transAxes.transform((0.5, height))
+        colour = pixels[round(len(pixels) - 1 - y), round(x), :3].astype(float)
+        np.testing.assert_allclose(colour, seen(pixels, panel, [(row, 20)])[0], atol=12)
+
+
 def test_nothing_positive_is_said_on_each_panel():
     figure = comparison(4)
     assert texts_of(figure).count("nothing positive") == 4
@@ -217,6 +379,9 @@ def long_figures(count):
     yield figures.figure_saliency(images, saliency_of(count), titles, title=title), 2
     yield figures.figure_grad_cam(images, cams_of(count), titles, title=title), 1
     yield comparison(count), 5
+    signs = {"title": title, "signed": True}
+    yield figures.figure_saliency(images, signed_of(saliency_of(count)), titles, **signs), 2
+    yield figures.figure_grad_cam(images, signed_of(cams_of(count)), titles, **signs), 1
 
 
 @pytest.mark.parametrize("count", [1, 4, 7, 16])
@@ -242,7 +407,7 @@ def test_no_text_is_clipped_or_overlaps_and_no_panel_is_small(count):
                 min(one.y1, other.y1) - max(one.y0, other.y0),
             ]
             assert min(shared) <= 1
-        least = 340 if number < 3 or count <= 4 else 225
+        least = 340 if number != 3 or count <= 4 else 225
         for panel in figure.axes:
             assert panel.get_window_extent().width >= least
         used = figure.get_tightbbox()
@@ -313,6 +478,13 @@ def test_figures_that_do_not_fit_are_refused():
         figures.figure_comparison(images_of(17), None, map_rows(cams={"a": cams_of(17)}))
     with pytest.raises(ValueError, match=r"unknown colour map 'jte'\. Near names: jet"):
         figures.figure_comparison(images, None, map_rows(cams={"a": cams_of(2)}), colormap="jte")
+    for draw in (figures.figure_saliency, figures.figure_grad_cam):
+        with pytest.raises(ValueError, match="preset is 'captun'; .* Near names: captum"):
+            draw(images, saliency_of(2), None, title="", preset="captun")
+    with pytest.raises(ValueError, match="preset is ''"):
+        figures.figure_comparison(images, None, map_rows(cams={"a": cams_of(2)}), preset="")
+    with pytest.raises(ValueError, match="alpha must be from 0"):
+        figures.figure_grad_cam(images, cams_of(2), None, title="", preset="pair", alpha=2)
     with pytest.raises(ValueError, match="not finite"):
         figures.figure_grad_cam(images, cams_of(2) * np.nan, None, title="")
 
