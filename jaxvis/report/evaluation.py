@@ -16,13 +16,13 @@ from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
 from jaxvis.evaluate.subjects import file_subjects, pair_subjects, scene_subjects
 from jaxvis.folders import expanded
 from jaxvis.gradients.relu import RULES
-from jaxvis.methods.catalogue import LAB
+from jaxvis.methods.catalogue import LAB, at_hand
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
 from jaxvis.pictures.find import find_images
 from jaxvis.report.markdown import code, layer, measured
 from jaxvis.report.output import environment, refuse_inputs, staging
-from jaxvis.report.result import check_layer
+from jaxvis.report.result import check_layer, left_out_text
 from jaxvis.weights.load import load
 
 SCENES = 500
@@ -81,7 +81,8 @@ def write_evaluation(
             options.network, labels=options.labels, precision=options.precision, **options.told
         )  # fmt: skip
         network = with_layer(network, options.layer)
-        check_layer(network, options.methods)
+        methods = at_hand(options.methods, network.model)
+        check_layer(network, methods)
         pairs = None
         if options.images is None:
             drawn_of = {"class_name": options.class_name}
@@ -93,7 +94,7 @@ def write_evaluation(
                 resample=options.resample,
             )  # fmt: skip
         found = evaluate(
-            network, subjects, pairs=pairs, closely=options.closely, methods=options.methods,
+            network, subjects, pairs=pairs, closely=options.closely, methods=methods,
             rules=options.rules, progress=progress,
         )  # fmt: skip
         seconds = time.perf_counter() - start
@@ -107,6 +108,7 @@ def write_evaluation(
             f"Device: {about['device']}.",
             f"Time: {seconds:.0f} s.",
             "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",
+            *left_out_text(options.methods, methods),
         ]
         return found, _write(found, place, folder, about, made)
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.subjects import Subjects, masks_of, seeds_of
 from jaxvis.evaluate.tables import evaluation_data
 from jaxvis.folders import expanded
-from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.catalogue import METHODS, at_hand
+from jaxvis.methods.method import ANY
 from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
+from jaxvis.pictures.presets import preset_named
 from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, refuse_inputs, staging
+from jaxvis.report.page import pages_html
 from jaxvis.report.result import Options as Options
 from jaxvis.report.result import Result, capitalised, check_layer
 from jaxvis.streaming.batches import explain_batches
@@ -42,8 +46,9 @@ def write_report(
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
-    Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values) and
-    report.md, which ends with a conclusion drawn from what was measured; all of it or nothing.
+    Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values),
+    report.html, which one explores in a browser, and report.md, which ends with a conclusion drawn
+    from what was measured; all of it or nothing.
     Other files in the folder are left alone.
 
     Args:
@@ -57,21 +62,29 @@ def write_report(
 
     Raises:
         ImageError, WeightsError: of the files.
-        InputError: no such class, layer or colour map, another option out of range, or the images
-            are in `out`.
+        InputError: no such class, layer, colour map or preset, another option out of range, or the
+            images are in `out`.
         OutputError: the folder cannot be written to, or holds a file of yours of the same name.
     """
     folder = expanded(out)
-    render.colormap_named(options.colormap)
+    if options.colormap is not None:
+        render.colormap_named(options.colormap)
+    if options.preset is not None:
+        preset_named(options.preset)
     files = find_images(images)
     refuse_inputs(out, files)
     with staging(out, "report", _names(options)) as place:
         result = compute(files, options, progress=progress)
-        progress("drawing")
-        start = time.perf_counter()
-        drawn = _draw(result, place)
-        result.seconds["draw"] = time.perf_counter() - start
+        # Drawing holds one core, measuring mostly waits for XLA: side by side they take as long
+        # as the longer of the two.
+        with ThreadPoolExecutor(1) as beside:
+            drawing = beside.submit(_draw, result, place)
+            result = measured(result, progress=progress)
+            progress("drawing")
+            drawn = drawing.result()
         np.savez_compressed(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
+        for name, text in pages_html(result).items():
+            (place / name).write_text(text, encoding="utf-8")
         (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
         names = sorted(file.name for file in place.iterdir())
     return _described(result, folder, names)
@@ -83,7 +96,10 @@ def compute(
     *,
     progress: Progress = lambda _: None,
 ) -> Result:
-    """Load images and weights, and explain every image; arguments and errors of `write_report`."""
+    """Load images and weights, and explain every image; arguments and errors of `write_report`.
+
+    Nothing is measured yet: see `measured`.
+    """
     files = find_images(images)
     seconds: dict[str, float] = {}
     with _timed(seconds, "load weights"):
@@ -96,11 +112,13 @@ def compute(
         progress("loading images")
         resample = options.resample or network.resample
         pictures = load_images(files, network.size, resample=resample)
-    masks = masks_of(files, network.size, options.boxes)
+    masks = masks_of(files, network.size, options.boxes)  # read here, so that errors come early
     wanted = None if options.class_name is None else network.class_index(options.class_name)
-    check_layer(network, options.methods)
+    methods = at_hand(options.methods, network.model)
+    check_layer(network, methods)
+    # With their signs, as `measured` compares them too: what is compiled serves both.
     asked: Asked = {
-        "layer": network.layer, "methods": options.methods, "rules": options.rules
+        "layer": network.layer, "methods": methods, "rules": options.rules, "signed": True
     }  # fmt: skip
     progress("compiling")
     start, compiled = time.perf_counter(), 0.0
@@ -112,64 +130,84 @@ def compute(
         if done < total:
             progress(f"maps, {done + 1} of {total}" if total > 1 else "maps")
 
-    maps = explain_batches(
+    signed = explain_batches(
         network.model, network.preprocess(pictures), wanted,
         batch_size=min(BATCH, len(files)), progress=batch_done, **asked,
     )  # fmt: skip
     seconds["compile"] = compiled - start
     seconds["maps"] = time.perf_counter() - compiled
-    classes = np.argmax(maps.logits, axis=1) if wanted is None else np.full(len(files), wanted)
-    predictions = top_k(maps.logits, labels=network.labels, output=network.output)
-    evaluation = None
-    if options.evaluate:
-        with _timed(seconds, "evaluate"):
-            progress("measuring the maps")
-            subjects = Subjects(
-                [file.name for file in files], pictures, classes, masks, seeds_of(pictures)
-            )
-            evaluation = evaluate_quickly(network, subjects, maps, **asked)
+    classes = np.argmax(signed.logits, axis=1) if wanted is None else np.full(len(files), wanted)
+    predictions = top_k(signed.logits, labels=network.labels, output=network.output)
     return Result(
-        files, pictures, network, classes, predictions, maps, seconds,
-        options._replace(resample=resample), evaluation,
+        files, pictures, masks, network, classes, predictions, signed.shown(), signed, seconds,
+        options._replace(resample=resample), None,
     )  # fmt: skip
+
+
+def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
+    """Return the result with its evaluation, unless its options leave that out."""
+    options = result.options
+    if not options.evaluate:
+        return result
+    with _timed(result.seconds, "evaluate"):
+        progress("measuring the maps")
+        subjects = Subjects(
+            [file.name for file in result.files], result.images, result.classes, result.masks,
+            seeds_of(result.images),
+        )  # fmt: skip
+        asked: Asked = {
+            "layer": result.network.layer, "methods": result.maps.methods, "rules": options.rules
+        }  # fmt: skip
+        evaluation = evaluate_quickly(result.network, subjects, result.signed, **asked)
+    return result._replace(evaluation=evaluation)
 
 
 def _names(options: Options) -> set[str]:
     """The files that there will be in any case."""
-    maps = {f"{name}_{rule}.png" for name in options.methods for rule in options.rules}
-    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md"}
+    maps = {
+        f"{name}_{rule}.png"
+        for name in options.methods
+        for rule in METHODS[name].under(options.rules)
+    }
+    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md", "report.html"}
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     """Save every figure; return the names of the files by what they show."""
+    start = time.perf_counter()
     titles, images, options = result.class_titles(), result.images, result.options
     drawn = {"inputs": ["inputs.png"]}
     render.save(figures.figure_images(images, titles, title="Input images"), folder / "inputs.png")
-    for (name, rule), maps in result.maps.items():
+    rows = result.drawn().rows()
+    for (name, rule), row, own in zip(result.maps, rows, result.colormaps(), strict=True):
         method = METHODS[name]
+        under = "" if rule == ANY else f", {rule}"
+        colormap = own if options.preset is None else options.colormap
         if method.at == "layer":
             of = result.network.layer_name
             figure = figures.figure_grad_cam(
-                images, maps, titles, title=f"{method.title} of {of}, {rule}",
-                alpha=options.alpha, colormap=options.colormap,
+                images, row.maps, titles, title=f"{method.title} of {of}{under}",
+                alpha=options.alpha, colormap=colormap, signed=row.signed, preset=options.preset,
             )  # fmt: skip
         else:
             figure = figures.figure_saliency(
-                images, maps, titles, title=f"{capitalised(method.title)}, {rule}",
-                colormap=options.colormap,
+                images, row.maps, titles, title=f"{capitalised(method.title)}{under}",
+                colormap=colormap, signed=row.signed, preset=options.preset,
             )  # fmt: skip
         drawn[f"{name} {rule}"] = [render.save(figure, folder / f"{name}_{rule}.png").name]
     drawn["comparison"] = []
+    scale = "one scale per row" if options.preset is None else f"as '{options.preset}' shows them"
     for first in range(0, len(images), figures.MOST_COMPARED):
         shown = slice(first, first + figures.MOST_COMPARED)
         number = "" if first == 0 else f"_{first // figures.MOST_COMPARED + 1}"
         figure = figures.figure_comparison(
             images[shown], titles[shown],
-            [row._replace(maps=row.maps[shown]) for row in result.maps.rows()],
-            title="All maps, one scale per row",
-            alpha=options.alpha, colormap=options.colormap,
+            [row._replace(maps=row.maps[shown]) for row in rows],
+            title=f"All maps, {scale}", alpha=options.alpha, colormap=options.colormap,
+            preset=options.preset,
         )  # fmt: skip
         drawn["comparison"].append(render.save(figure, folder / f"comparison{number}.png").name)
+    result.seconds["draw"] = time.perf_counter() - start
     return drawn
 
 
@@ -188,6 +226,7 @@ def _arrays(result: Result) -> dict[str, AnyArray]:
 def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]:
     return {
         "report": str(folder / "report.md"),
+        "page": str(folder / "report.html"),
         "maps": str(folder / "maps.npz"),
         "figures": [str(folder / name) for name in names if name.endswith(".png")],
         "images": [

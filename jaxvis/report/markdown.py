@@ -1,15 +1,19 @@
 """The text of the lab report, in Markdown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 from jaxvis.evaluate.evaluation import Evaluation
 from jaxvis.evaluate.tables import deciding, markdown
 from jaxvis.methods.catalogue import METHODS
-from jaxvis.methods.method import Method
+from jaxvis.methods.method import ANY, Method
 from jaxvis.models.preprocessing import in_words
-from jaxvis.report.result import Result, capitalised
+from jaxvis.pictures import palette
+from jaxvis.pictures.presets import PRESETS
+from jaxvis.report.result import Result, capitalised, left_out_text
 from jaxvis.text import visible
 from jaxvis.types import AnyArray
 
@@ -28,6 +32,7 @@ RULES_AT_LAYER = {
     "layer.",
     "guided": "The same under guided backpropagation, again only above the layer.",
 }
+OWN_SCALE = "Each map has a scale of its own, from its smallest value to its 99.5th percentile."
 
 
 def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
@@ -39,8 +44,14 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     for name in result.maps.methods:
         parts += _method(result, METHODS[name], drawn)
     parts.append("## All together")
-    parts += _figures(drawn["comparison"], "Raw values, one scale per row: rows can be compared "
-                      "along themselves, not with each other.")  # fmt: skip
+    if result.options.preset is None:
+        together = (
+            "Raw values, one scale per row: rows can be compared along themselves, not with each "
+            "other."
+        )
+    else:
+        together = "Every map on a scale of its own: what can be compared is where, not how much."
+    parts += _figures(drawn["comparison"], together)
     parts += ["## The network", _block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
@@ -64,19 +75,39 @@ def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> l
     """The section of a method: what it is, and a figure for every rule."""
     if method.at == "layer":
         parts = [f"## {capitalised(method.title)} of {layer(result.network.layer_name)}"]
-        parts.append(f"{method.about} {method.paper}. Maps are enlarged and laid over the image.")
+        scale = "Maps are enlarged and laid over the image."
         rules = RULES_AT_LAYER
     else:
         parts = [f"## {capitalised(method.title)} maps"]
-        scale = "Each map has a scale of its own, from its smallest value to its 99.5th percentile."
-        parts.append(f"{method.about} {method.paper}. {scale}")
+        scale = "" if result.options.preset else OWN_SCALE
         rules = RULES
-    for rule, maps in result.maps[method.name].items():
-        parts.append(f"### {capitalised(rule)}")
+    parts.append(" ".join(filter(None, [f"{method.about} {method.paper}.", scale, _signs(result)])))
+    by_rule = result.drawn()[method.name]
+    if method.at == "layer" and len(by_rule) > 1 and _all_equal(by_rule.values()):
+        parts.append(
+            "There is no ReLU above this layer, where alone a rule could change these maps: they "
+            "are the same under every rule."
+        )
+    for rule, maps in by_rule.items():
+        if rule != ANY:
+            parts.append(f"### {capitalised(rule)}")
         parts += _figures(
             drawn[f"{method.name} {rule}"], rules.get(rule, ""), _nothing(result, maps)
         )
     return parts
+
+
+def _signs(result: Result) -> str:
+    """Say so where a preset shows the signs that a method's own maps do without."""
+    preset = result.options.preset
+    if preset is None or not PRESETS[preset].signed:
+        return ""
+    return "Here with signs: the middle of the colours is 0, as the colour bar says."
+
+
+def _all_equal(maps: Iterable[np.ndarray]) -> bool:
+    first, *others = maps
+    return all(np.array_equal(first, other) for other in others)
 
 
 def _predictions(result: Result) -> str:
@@ -134,18 +165,37 @@ def _nothing(result: Result, maps: AnyArray) -> str:
     return f"Nothing positive: the map is zero everywhere for {', '.join(empty)}."
 
 
+def _looks(result: Result) -> str:
+    """Say how maps became colours: by which preset, and in which colours which method."""
+    asked, preset = result.options.colormap, result.options.preset
+    if preset is not None:
+        colours = palette.in_words(asked or PRESETS[preset].colormap)
+        return f"every map as the preset '{preset}' shows it, colours {colours}"
+    titles: dict[str, list[str]] = {}
+    for (name, _), colormap in zip(result.maps, result.colormaps(), strict=True):
+        known = titles.setdefault(palette.in_words(colormap), [])
+        if METHODS[name].title not in known:
+            known.append(METHODS[name].title)
+    if len(titles) == 1:
+        return f"colours {next(iter(titles))}"
+    return "colours " + "; ".join(f"{key} of {', '.join(of)}" for key, of in titles.items())
+
+
 def _made(result: Result, environment: Mapping[str, Any]) -> str:
     options = result.options
-    seconds = ", ".join(f"{name} {value:.2f} s" for name, value in result.seconds.items())
+    order = sorted(result.seconds, key=lambda name: name in ("evaluate", "draw"))
+    seconds = ", ".join(f"{name} {result.seconds[name]:.2f} s" for name in order)
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     return "\n".join(
         [
             f"- Network: {code(options.network)}.",
             f"- Images: resized with '{options.resample}', and read as "
-            f"{plain(in_words(result.network.preprocess))}. Figures: colours '{options.colormap}'.",
+            f"{plain(in_words(result.network.preprocess))}.",
+            f"- Figures: {_looks(result)}.",
             f"- Device: {environment['device']}.",
-            f"- Time: {seconds}.",
+            f"- Time: {seconds}{', these two side by side' if result.evaluation else ''}.",
             f"- Versions: {versions}.",
             "- Raw values: `maps.npz`.",
+            *(f"- {sentence}" for sentence in left_out_text(options.methods, result.maps.methods)),
         ]
     )

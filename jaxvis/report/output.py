@@ -272,12 +272,10 @@ def _alike(place: Path, target: Path) -> bool:
 
 def environment() -> dict[str, Any]:
     """Return the versions and the device that a result names."""
-    import jax
+    from jaxvis.gradients.devices import in_words
 
-    device = jax.devices()[0]
-    cores = f", {os.cpu_count()} cores" if device.platform == "cpu" else ""
     return {
         "versions": {"jaxvis": __version__, "python": python_version()}
         | {name: version(name) for name in PACKAGES},
-        "device": f"{device.platform} ({device.device_kind}{cores})",
+        "device": in_words(),
     }

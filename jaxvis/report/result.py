@@ -15,6 +15,8 @@ from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import Maps
 from jaxvis.models.labels import Prediction, probabilities
 from jaxvis.models.network import Network
+from jaxvis.pictures.palette import colormap_for
+from jaxvis.pictures.presets import PRESETS
 from jaxvis.text import visible
 
 
@@ -29,8 +31,9 @@ class Options(NamedTuple):
     labels: Sequence[str] | None = None
     precision: str | None = None
     resample: str | None = None  # None: the network's own
-    colormap: str = "jet"
-    alpha: float = 0.5
+    colormap: str | None = None  # None: the preset's, or each method's own
+    alpha: float | None = None  # None: the preset's, or 0.5
+    preset: str | None = None  # of PRESETS: how another library shows maps
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
@@ -41,13 +44,27 @@ class Result(NamedTuple):
 
     files: list[Path]
     images: np.ndarray
+    masks: np.ndarray | None  # where the objects are, if that is known
     network: Network
     classes: np.ndarray
     predictions: list[list[Prediction]]
-    maps: Maps
+    maps: Maps  # as methods show them
+    signed: Maps  # as they were made
     seconds: dict[str, float]
     options: Options
     evaluation: Evaluation | None
+
+    def drawn(self) -> Maps:
+        """Return the maps that figures show: with their signs, if that is how the preset does."""
+        preset = self.options.preset
+        return self.signed if preset is not None and PRESETS[preset].signed else self.maps
+
+    def colormaps(self) -> list[str]:
+        """Return in which colours each of `maps` is drawn, where no preset is asked for."""
+        return [
+            colormap_for(self.options.colormap, lab=row.lab, signed=row.signed)
+            for row in self.maps.rows()
+        ]
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""
@@ -66,7 +83,7 @@ def capitalised(title: str) -> str:
 
 def check_layer(network: Network, methods: Sequence[str]) -> None:
     """Raise ValueError, before anything is computed, if a layer is wanted that is not there."""
-    if not any(METHODS[name].at == "layer" for name in methods):
+    if not any(METHODS[name].of_layer for name in methods):
         return
     try:
         cut(network.model, network.layer)
@@ -74,3 +91,12 @@ def check_layer(network: Network, methods: Sequence[str]) -> None:
         raise InputError(
             f"{network.name}: {error}, or ask for --methods without a layer"
         ) from error
+
+
+def left_out_text(asked: Sequence[str], had: Sequence[str]) -> list[str]:
+    """Return the sentence on methods, of those asked for, that the network cannot have; or none."""
+    names = [name for name in asked if name not in had]
+    if not names:
+        return []
+    titles = " and ".join(capitalised(METHODS[name].title) for name in names)
+    return [f"Left out: {titles}, for which a network has to come apart into layers."]
