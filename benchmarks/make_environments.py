@@ -15,14 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Each entry is one call of pip. Those with --no-deps leave out torchvision, which grad-cam names
-# and does not need here, and whose usual build does not load beside a PyTorch without CUDA.
+# Each entry is one call of pip. Those with --no-deps leave out torchvision, which they name
+# and do not need here, and whose usual build does not load beside a PyTorch without CUDA.
 ENVIRONMENTS: dict[str, list[list[str]]] = {
     "tf-keras-vis": [["tensorflow==2.21.0", "tf-keras-vis==0.8.7", "h5py", "matplotlib"]],
     "torch": [
         ["torch==2.13.0"],
         ["captum==0.9.0", "h5py", "opencv-python-headless", "pillow", "scikit-learn", "tqdm"],
-        ["--no-deps", "grad-cam==1.5.7", "ttach"],
+        ["--no-deps", "grad-cam==1.5.7", "ttach", "zennit==0.5.1"],
     ],
     "jax": [["keras==3.*", "h5py", str(ROOT)]],
 }

@@ -5,7 +5,7 @@
 For each network, in one process: seconds of a forward pass, of `jax.grad` of a logit (one forward
 and one backward pass), of every map alone, and of all six from one call; and what the first calls
 took, tracing and compiling apart. The bound is forward + 3 (grad - forward). The variants take
-turns in every round, and medians are printed; results/DATE-networks.json has all of them.
+turns in every round, and medians are printed; results/DATE-networks-jax-VERSION.json has all.
 Weights are random, but for EfficientNet-Lite0's: their values change no time.
 """
 
@@ -187,7 +187,7 @@ def main() -> None:
         "rounds": chosen.rounds, "cores": os.cpu_count(), "device": str(jax.devices()[0]),
         "versions": {"jax": jax.__version__, "keras": keras.__version__, "jaxvis": jv.__version__},
     }  # fmt: skip
-    file = HERE / "results" / f"{about['date'][:10]}-networks.json"
+    file = HERE / "results" / f"{about['date'][:10]}-networks-jax-{jax.__version__}.json"
     file.write_text(json.dumps({**about, "networks": found}, indent=1) + "\n")
     print(f"written: {file}")
 

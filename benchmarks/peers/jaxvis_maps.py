@@ -9,10 +9,10 @@ import worker
 SIZE = 4096  # of the matrices whose product is the roof
 
 
-def prepare(weights: Path, images: np.ndarray) -> tuple:
+def prepare(weights: Path, images: np.ndarray, precision: str | None = None) -> tuple:
     import jaxvis as jv
 
-    return jv, jv.load_vgg16(weights), jv.preprocess(images)
+    return jv, jv.load_vgg16(weights, precision=precision), jv.preprocess(images)
 
 
 def run(state: tuple) -> worker.Maps:

@@ -17,6 +17,12 @@ import numpy as np
 
 CLASS = 99  # goose
 LAYER = "block5_conv3"
+# Of methods that run the network many times, for every library alike.
+MASKED = 1  # image
+SAMPLES, STEPS = 24, 32
+WINDOW, STRIDE = 45, 17
+MASKS, CHANNELS = 256, 32
+
 RULES = ("vanilla", "rectified", "guided")
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 CONVOLUTIONS = [
@@ -62,8 +68,34 @@ def peak_megabytes() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
+def answers() -> Callable[..., None]:
+    """Return what writes a line of JSON to the driver; what libraries print goes elsewhere."""
+    stream = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def answer(**values: Any) -> None:
+        stream.write(json.dumps({**values, "peak_mb": peak_megabytes()}) + "\n")
+
+    return answer
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return what every peer is told on its command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True)
+    parser.add_argument("--precision")
+    return parser
+
+
+def prepared(prepare: Callable[..., Any], options: argparse.Namespace) -> Any:
+    """Return what a peer makes of the file of weights, the images, and a precision if told one."""
+    precision = [] if options.precision is None else [options.precision]
+    return prepare(options.weights, np.load(options.images), *precision)
+
+
 def serve(
-    prepare: Callable[[Path, np.ndarray], Any],
+    prepare: Callable[..., Any],
     run: Callable[[Any], Maps],
     *,
     raw: Callable[[Any], Maps] | None = None,
@@ -72,24 +104,17 @@ def serve(
 ) -> None:
     """Answer `run`, `maps FILE` and what else is in `more`, one line of JSON each.
 
-    `prepare` takes the file of weights and uint8 images; `run` returns the six maps as NumPy
-    arrays; `raw` does so where `run` itself returns scaled ones. With --once, run once and leave.
+    `prepare` takes the file of weights, uint8 images, and --precision if that is given. `run`
+    returns the six maps as NumPy arrays; `raw` does so where `run` itself returns scaled ones.
+    With --once, run once and leave.
     """
-    # What libraries print must not end up among the answers.
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
+    answer = answers()
+    parser = arguments()
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--figures", type=Path)
     options = parser.parse_args()
     images = np.load(options.images)
-    state = prepare(options.weights, images)
-
-    def answer(**values: Any) -> None:
-        answers.write(json.dumps({**values, "peak_mb": peak_megabytes()}) + "\n")
-
+    state = prepared(prepare, options)
     if options.once:
         maps = run(state)
         if options.figures is not None:
@@ -111,3 +136,19 @@ def serve(
             answer(result=more[command](state))
         else:
             raise SystemExit(f"unknown command {command!r}")
+
+
+def serve_methods(prepare: Callable[..., dict[str, Callable[[], Any]]]) -> None:
+    """Answer a method's name with the seconds that it took, and how large its maps are.
+
+    `prepare` takes the file of weights, uint8 images, and --precision if that is given, and returns
+    a function without arguments for each method that the library has.
+    """
+    answer = answers()
+    methods = prepared(prepare, arguments().parse_args())
+    answer(methods=list(methods))
+    for line in sys.stdin:
+        name = line.strip()
+        start = time.perf_counter()
+        found = np.asarray(methods[name]())
+        answer(seconds=time.perf_counter() - start, shape=found.shape)
