@@ -1,5 +1,6 @@
-"""Where a platform keeps caches, ours and Keras's, and the folder that `~` stands for."""
+"""Where a platform keeps caches, ours and Keras's; what `~` stands for; the name that was meant."""
 
+import difflib
 import os
 from pathlib import Path
 
@@ -33,3 +34,13 @@ def keras_folder() -> Path:
     """Return where Keras keeps what it fetched; files there are used but never changed."""
     chosen = os.environ.get("KERAS_HOME")
     return expanded(chosen or "~/.keras") / "models"
+
+
+def near_name(path: Path) -> Path | None:
+    """Return the file beside a path that is not there whose name is most like it, if one is."""
+    try:
+        names = {name.lower(): name for name in sorted(os.listdir(path.parent))}
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name.lower(), names, n=1)
+    return path.parent / names[near[0]] if near else None

@@ -1,6 +1,8 @@
 """Text that comes from outside, as one can show it: a name may hold anything but a slash."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 # Controls move a terminal's cursor or break lines; formats, as those that turn the direction of
 # writing, make a name look like another; surrogates are bytes of a name that are no UTF-8.
@@ -21,3 +23,10 @@ def _written_out(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte, as os.fsdecode has it
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
+
+
+def near_names(name: object, known: Iterable[str], most: int) -> list[str]:
+    """Return so many of the names that are most like one that is not known, whatever its case."""
+    by_lower = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(str(name).lower(), by_lower, n=most, cutoff=0.5)
+    return [by_lower[lower] for lower in found]

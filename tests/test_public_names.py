@@ -14,6 +14,7 @@ SIGNATURES = {
     "evaluate": "module",
     "CutPoint": "(number, name, shape, all_paths)",
     "CutPoints": "(points, last)",
+    "FullGradients": "(logits, pixels, biases)",
     "GUIDED": PLAIN,
     "ImageError": "exception",
     "InputError": "exception",
@@ -21,15 +22,41 @@ SIGNATURES = {
     "METHODS": PLAIN,
     "Maps": "(logits, maps)",
     "Method": "(name, title, function, shown, kind, at, signed, rules, forward, backward, paper, "
-    "about)",
+    "about, of_both=?, of_chain=?)",
     "Network": "(model, size, preprocess, labels, layer, name, output=?, resample=?)",
-    "Pass": "(x, input_gradient, activation, activation_gradient)",
+    "Pass": "(x, input_gradient, activation, activation_gradient, plain_gradient=?)",
+    "PRESETS": PLAIN,
     "RECTIFIED": PLAIN,
     "RULES": PLAIN,
     "Rule": "(gate_input, gate_gradient)",
     "VANILLA": PLAIN,
     "VGG16": "(*args, **kwargs)",
     "WeightsError": "exception",
+    "ablation_cam": "(model, x, classes=?, *, layer=?, score=?, batch_size=?, grid=?, "
+    "channel_axis=?)",
+    "eigen_cam": "(model, x, *, layer=?, grid=?, channel_axis=?)",
+    "expected_gradients": "(model, x, baselines, classes=?, *, samples=?, rule=?, score=?, key=?, "
+    "batch_size=?, channel_axis=?)",
+    "grad_cam_plus_plus": "(model, x, classes=?, *, normalized=?, epsilon=?, **options)",
+    "guided_grad_cam": "(model, x, classes=?, **options)",
+    "hires_cam": "(model, x, classes=?, **options)",
+    "input_x_gradient": "(model, x, classes=?, *, rule=?, score=?, channel_axis=?)",
+    "integrated_gradients": "(model, x, classes=?, *, baseline=?, steps=?, rule=?, score=?, key=?, "
+    "batch_size=?, channel_axis=?)",
+    "layer_cam": "(model, x, classes=?, **options)",
+    "occlusion": "(model, x, classes=?, *, window=?, stride=?, fill=?, score=?, batch_size=?, "
+    "channel_axis=?)",
+    "present": "(values, preset=?, *, images=?, size=?, colormap=?, alpha=?)",
+    "rise": "(model, x, classes=?, *, masks=?, cells=?, kept=?, score=?, key=?, "
+    "batch_size=?, channel_axis=?)",
+    "score_cam": "(model, x, classes=?, *, layer=?, channels=?, union=?, weights=?, score=?, "
+    "batch_size=?, grid=?, channel_axis=?)",
+    "scores": "module",
+    "smooth_grad_cam": "(model, x, classes=?, *, samples=?, noise=?, key=?, batch_size=?, "
+    "**options)",
+    "smoothgrad": "(model, x, classes=?, *, rule=?, score=?, samples=?, noise=?, mean=?, key=?, "
+    "batch_size=?, channel_axis=?)",
+    "xgrad_cam": "(model, x, classes=?, **options)",
     "compile_explain": "(model, x, classes=?, **options)",
     "count_relus": "(f, *args, forms=?, **kwargs)",
     "cut_at": "(f, where, *, forms=?, channel_axis=?)",
@@ -40,10 +67,10 @@ SIGNATURES = {
     "explain": "(model, x, classes=?, **options)",
     "explain_batches": "(model, x, classes=?, *, batch_size=?, memory=?, progress=?, **options)",
     "expose_relu": "(f, *, forms=?)",
-    "figure_comparison": "(images, titles, rows, *, title=?, alpha=?, colormap=?)",
-    "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?)",
+    "figure_comparison": "(images, titles, rows, *, title=?, alpha=?, colormap=?, preset=?)",
+    "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?, signed=?, preset=?)",
     "figure_images": "(images, titles=?, *, title=?)",
-    "figure_saliency": "(images, maps, titles, *, title, colormap=?)",
+    "figure_saliency": "(images, maps, titles, *, title, colormap=?, signed=?, preset=?)",
     "find_images": "(source)",
     "from_equinox": "(model, state=?, *, preprocess, size, labels=?, layer=?, forms=?, name=?, "
     "channels_first=?)",
@@ -54,10 +81,19 @@ SIGNATURES = {
     "guided_relu": "(x)",
     "heat_map": "(maps, *, colormap=?)",
     "input_gradient": "(model, x, classes=?, *, rule=?, score=?)",
-    "load": "(network=?, *, labels=?, precision=?, preprocess=?, size=?, pool=?, activation=?)",
+    "load": "(network=?, *, labels=?, precision=?, preprocess=?, size=?, pool=?, activation=?, "
+    "last=?)",
+    "full_grad": "(model, x, classes=?, *, rule=?, score=?, scale=?, batch_size=?)",
+    "full_gradients": "(model, x, classes=?, *, rule=?, score=?)",
     "load_images": "(source, size=?, *, resample=?)",
     "load_vgg16": "(weights=?, *, labels=?, top=?, precision=?, param_dtype=?, "
-    "preprocess=?, size=?, pool=?, activation=?)",
+    "preprocess=?, size=?, pool=?, activation=?, last=?)",
+    "maximize": "(model, classes=?, *, layer=?, channel=?, score=?, rule=?, start=?, size=?, "
+    "preprocess=?, bounds=?, steps=?, key=?, optimizer=?, parametrization=?, "
+    "normalize_gradient=?, total_variation=?, norm=?, norm_order=?, jitter=?, rotation=?, scale=?, "
+    "keep=?, progress=?)",
+    "lrp": "(model, x, classes=?, *, composite=?, low=?, high=?, start=?, keep_channels=?, "
+    "batch_size=?)",
     "normalize": "(maps)",
     "photographs": "()",
     "overlay": "(images, maps, *, alpha=?, colormap=?)",
@@ -80,18 +116,25 @@ OPTIONS = ["layer", "rules", "methods", "score", "signed", "grid", "channel_axis
 FIELDS = {
     jv.CutPoint: ["number", "name", "shape", "all_paths"],
     jv.CutPoints: ["points", "last"],
+    jv.FullGradients: ["logits", "pixels", "biases"],
     jv.Network: ["model", "size", "preprocess", "labels", "layer", "name", "output", "resample"],
     jv.Method: [
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
-        "backward", "paper", "about",
+        "backward", "paper", "about", "of_both", "of_chain",
     ],
-    jv.Pass: ["x", "input_gradient", "activation", "activation_gradient"],
+    jv.Pass: ["x", "input_gradient", "activation", "activation_gradient", "plain_gradient"],
 }  # fmt: skip
+DEFAULTS = {
+    jv.Network: {"output": "softmax", "resample": "nearest"},
+    jv.Method: {"of_both": False, "of_chain": False},
+    jv.Pass: {"plain_gradient": None},
+}
 MEMBERS = {  # beside the fields
     jv.CutPoint: ["layer"],
     jv.CutPoints: [],
     jv.Network: ["class_index", "class_name", "forward", "layer_name", "summary"],
-    jv.Maps: ["get", "items", "keys", "methods", "rows", "values"],
+    jv.Method: ["of_layer", "under"],
+    jv.Maps: ["get", "items", "keys", "methods", "rows", "shown", "values"],
 }
 
 # Of `jaxvis.evaluate`: what its `__init__.py` names.
@@ -191,8 +234,7 @@ def test_options_have_their_names():
 @pytest.mark.parametrize("kind", FIELDS, ids=lambda kind: kind.__name__)
 def test_fields_have_their_names_and_places(kind):
     assert list(kind._fields) == FIELDS[kind]
-    defaults = {"output": "softmax", "resample": "nearest"} if kind is jv.Network else {}
-    assert kind._field_defaults == defaults
+    assert kind._field_defaults == DEFAULTS.get(kind, {})
 
 
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
@@ -203,5 +245,9 @@ def test_members_have_their_names(kind):
 
 
 def test_methods_and_rules_have_their_names():
-    assert list(jv.METHODS) == ["saliency", "grad_cam"]
+    assert list(jv.METHODS) == [
+        "saliency", "input_x_gradient", "guided_grad_cam", "grad_cam", "grad_cam_plus_plus",
+        "layer_cam", "hires_cam", "xgrad_cam", "eigen_cam", "smoothgrad", "integrated_gradients",
+        "full_grad", "lrp", "occlusion", "rise", "score_cam", "ablation_cam",
+    ]  # fmt: skip
     assert list(jv.RULES) == ["vanilla", "rectified", "guided"]

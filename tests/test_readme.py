@@ -26,7 +26,7 @@ def test_the_library_example_runs(tmp_path, monkeypatch):
     overlay = eval(example.strip().splitlines()[-1], names)
     assert overlay.shape == (4, 224, 224, 3)
     assert overlay.dtype == np.uint8
-    wanted = jv.saliency(names["model"], names["x"], 0, rule=jv.GUIDED)
+    wanted = jv.saliency(names["network"].model, names["x"], 0, rule=jv.GUIDED)
     np.testing.assert_allclose(names["maps"].saliency["guided"], wanted, rtol=1e-3, atol=1e-8)
 
 
@@ -45,3 +45,41 @@ def test_the_page_on_any_network_runs():
             exec(example, names)
     assert names["network"].layer == "out_relu"
     assert names["maps"].grad_cam["vanilla"].shape == (1, 3, 3)
+
+
+def test_the_page_on_methods_is_the_catalogue_and_runs():
+    page = (README.parent / "tutorials" / "methods.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|$", page, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == list(jv.METHODS)
+    for name, cells in rows:
+        row = jv.METHODS[name]
+        at = f"{row.at}, layer" if row.of_both else row.at
+        assert cells.split(" | ") == [
+            row.title, row.kind, at, "yes" if row.rules else "no",
+            f"{row.forward} + {row.backward}", row.paper,
+        ]  # fmt: skip
+        assert f"`{name}`" in page
+        assert callable(getattr(jv, name))
+    names: dict = {}
+    for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(example, names)
+    assert np.abs(names["integrated"].error).max() < 5
+    assert names["why"].shape == names["shares"].shape == names["x"].shape[:3]
+    assert names["picture"].shape == names["x"][:1].shape
+    assert names["signed"]["saliency", "vanilla"].min() < 0
+    panels = [axes for axes in names["figure"].axes if axes.images]
+    assert len(panels) == 4 * (1 + len(names["signed"]))
+
+
+def test_the_page_on_methods_has_every_preset():
+    page = (README.parent / "tutorials" / "methods.md").read_text()
+    rows = re.findall(r'^\| `"([\w -]+)"` \| (.*?) \|$', page, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == list(jv.PRESETS)
+    for name, cells in rows:
+        preset = jv.PRESETS[name]
+        *_, scale, colours, alpha = cells.split(" | ")
+        assert float(alpha) == preset.alpha
+        assert colours == (
+            preset.colormap if isinstance(preset.colormap, str) else "red, white, green"
+        )
+        assert ("0 in the middle" in scale) == preset.signed

@@ -33,6 +33,7 @@ WITH_SETTINGS = (
     "07_which_is_best",
     "08_keras_weights",
     "09_gradient_microscope",
+    "12_beyond_one_gradient",
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
 THE_LAB = WITH_SETTINGS[:5]
@@ -186,7 +187,7 @@ def test_tutorial_is_committed_as_it_should_be(path):
 
 
 def test_all_tutorials_are_there():
-    assert tuple(path.stem for path in TUTORIALS) == WITH_SETTINGS + WITH_OWN_NETWORKS
+    assert [path.stem for path in TUTORIALS] == sorted(WITH_SETTINGS + WITH_OWN_NETWORKS)
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)

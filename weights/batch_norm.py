@@ -11,8 +11,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
+from jaxvis.gradients.max_pool import max_pool
 from jaxvis.models.layers import LAYERS, Architecture, layer_shapes
-from jaxvis.models.pooling import max_pool
 
 INPUT_SCALE = 1 / 64  # brings the input near unit variance
 EPSILON = 1e-3  # of batch normalisation, as in Keras

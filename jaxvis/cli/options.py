@@ -9,7 +9,7 @@ from jaxvis.cli.exits import TEXT
 from jaxvis.errors import InputError
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
-from jaxvis.models.heads import ACTIVATIONS, POOLINGS
+from jaxvis.models.heads import ACTIVATIONS, OUTPUTS, POOLINGS
 from jaxvis.models.labels import read_labels
 from jaxvis.models.preprocessing import MODES
 from jaxvis.models.vgg16 import PRECISIONS
@@ -46,6 +46,8 @@ def network(add: Add, default: str) -> None:
     add("--pool", choices=sorted(POOLINGS), help="the global pooling before the first dense "
         f"layer, {told}")  # fmt: skip
     add("--activation", choices=ACTIVATIONS, help=f"of the hidden dense layers, {told}")
+    add("--last", choices=OUTPUTS, help=f"what follows the last dense layer, {told}; default "
+        "softmax, or sigmoid of one unit")  # fmt: skip
 
 
 def photographs(add: Add, which: str) -> None:
@@ -127,7 +129,8 @@ def precision(chosen: argparse.Namespace, name: str) -> str | None:
 
 def told(chosen: argparse.Namespace) -> dict[str, Any]:
     """Return what was told of a network from a file, as `load` takes it."""
-    given = {name: getattr(chosen, name) for name in ("preprocess", "size", "pool", "activation")}
+    names = ("preprocess", "size", "pool", "activation", "last")
+    given = {name: getattr(chosen, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -9,7 +9,9 @@ from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
 from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
+from jaxvis.pictures import palette
 from jaxvis.pictures.photographs import REPORTED
+from jaxvis.pictures.presets import PRESETS
 from jaxvis.text import visible
 
 
@@ -18,7 +20,8 @@ def add_to(commands: Any) -> None:
     add = shared.command(
         commands, "report", run, help="write the lab report of some images",
         description="Write the lab report: the maps of every image as PNG, their raw values as "
-        "maps.npz, and report.md. Without IMAGES it runs on the demo that comes with jaxvis.",
+        "maps.npz, report.html to explore in a browser, and report.md. Without IMAGES it runs on "
+        "the demo that comes with jaxvis.",
     )  # fmt: skip
     add("images", nargs="*", metavar="IMAGES", help="files, folders or globs")
     shared.photographs(add, f"in place of IMAGES: {REPORTED} that other packages bring")
@@ -27,8 +30,12 @@ def add_to(commands: Any) -> None:
     shared.how_it_is_computed(add)
     shared.boxes(add, "the conclusion then asks whether maps point there")
     shared.output(add, "report")
-    add("--colormap", default="jet", help="any of Matplotlib's; default %(default)s")
-    add("--alpha", type=shared.share, default=0.5, help="of the overlays; default %(default)s")
+    add("--preset", metavar="NAME", help="draw every map as another library shows it: "
+        f"{', '.join(repr(name) for name in PRESETS)}")  # fmt: skip
+    add("--colormap", metavar="NAME", help="any of Matplotlib's, for every map; default "
+        f"the preset's, or {palette.LAB} for the lab's maps, {palette.EVEN} for all "
+        "others")  # fmt: skip
+    add("--alpha", type=shared.share, help="of the overlays; default the preset's, or 0.5")
     add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
 
 
@@ -46,7 +53,7 @@ def run(chosen: argparse.Namespace) -> int:
         network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
-        colormap=chosen.colormap, alpha=chosen.alpha, boxes=chosen.boxes,
+        colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset, boxes=chosen.boxes,
         evaluate=not chosen.no_evaluation, told=shared.told(chosen),
     )  # fmt: skip
     with Progress(chosen.quiet or chosen.json) as progress:
@@ -64,5 +71,6 @@ def run(chosen: argparse.Namespace) -> int:
         if done["conclusion"]:
             say(done["conclusion"][0])
         say(f"{len(done['figures'])} figures and {visible(done['maps'])}")
+        say(f"to explore in a browser: {visible(done['page'])}")
         say(f"report: {visible(done['report'])}")
     return DONE

@@ -99,17 +99,18 @@ def evaluate(
 
 
 def evaluate_quickly(
-    network: Network | Any, subjects: Subjects, maps: Maps, **options: Unpack[Options]
+    network: Network | Any, subjects: Subjects, own: Maps, **options: Unpack[Options]
 ) -> Evaluation:
-    """Ask what a report has time for, of maps that are there.
+    """Ask what a report has time for, of its own maps, made with `signed=True`.
 
-    The options are those that the maps were made with.
+    The options are the others that the maps were made with.
     """
     network = as_network(network)
+    maps = by_name(own.shown())
     where, matters = [], []
     for start in range(0, len(subjects.images), BATCH):
         part = subjects.slice(start, start + BATCH)
-        small = {name: a[start : start + BATCH] for name, a in by_name(maps).items()}
+        small = {name: a[start : start + BATCH] for name, a in maps.items()}
         large = enlarged(small, part) | baseline_maps(part)
         if part.masks is not None:
             where.append(where_is_it(large, part.masks))
@@ -117,7 +118,7 @@ def evaluate_quickly(
     questions = [joined(parts) for parts in (where, matters) if parts]
     order, left_out = _layers(network, subjects)
     if order is not None:
-        questions += does_it_depend_quickly(network, subjects, order=order, **options)
+        questions += does_it_depend_quickly(network, subjects, own=own, order=order, **options)
     found = verdict(questions)
     return Evaluation(questions, None, found, conclusion(questions, found) + left_out, {})
 

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Unpack
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.baselines import BASELINES, centre_maps, edge_maps, random_maps
 from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.batches import filled
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.explain import explain
 from jaxvis.methods.maps import MapName, Maps
-from jaxvis.methods.method import Method
+from jaxvis.methods.method import ANY, Method
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 from jaxvis.pictures.render import upsample
@@ -34,13 +34,16 @@ class Named(NamedTuple):
 
 
 def name_of(map_name: MapName) -> str:
-    """Return the name of a map: "Grad-CAM guided"."""
-    return f"{METHODS[map_name.method].title} {map_name.rule}"
+    """Return the name of a map: "Grad-CAM guided", or "RISE", which no rule changes."""
+    title = METHODS[map_name.method].title
+    return title if map_name.rule == ANY else f"{title} {map_name.rule}"
 
 
 def named(name: str) -> Named | None:
     """Return the method and the rule that a name stands for; None for a control."""
     for method in METHODS.values():
+        if name == method.title and not method.rules:
+            return Named(method, ANY)
         if name.startswith(f"{method.title} "):
             return Named(method, name.removeprefix(f"{method.title} "))
     return None
@@ -54,16 +57,6 @@ def explanations(names: Iterable[str]) -> tuple[str, ...]:
 def by_name(maps: Maps) -> dict[str, np.ndarray]:
     """Return what `explain` made by the maps' names, in their own size."""
     return {name_of(key): np.asarray(array) for key, array in maps.items()}
-
-
-def shown(signed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the maps that are shown, from those that `explain` made with `signed=True`."""
-    found = {}
-    for name, array in signed.items():
-        known = named(name)
-        assert known is not None
-        found[name] = np.asarray(known.method.shown(jnp.asarray(array)))
-    return found
 
 
 def baseline_maps(subjects: Subjects) -> dict[str, Float32[np.ndarray, "n height width"]]:
@@ -106,8 +99,7 @@ def explained(network: Network, x: Any, classes: Any, **options: Unpack[Options]
     parts = []
     # Not `explain_batches`, which compiles ahead of time, for every call: `explain` compiles once
     # for a network and all its random relatives.
-    for start in range(0, total, size):
-        rows = np.minimum(np.arange(start, start + size), total - 1)  # the last one fills up
+    for start, rows in filled(total, size):
         images = jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], x)
         maps = explain(network.model, images, np.asarray(classes)[rows], **chosen)
         count = min(size, total - start)

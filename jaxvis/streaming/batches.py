@@ -1,6 +1,7 @@
 """`explain` for more images than memory holds at once, in batches of one compiled shape."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, Unpack
 
 import jax
@@ -12,7 +13,8 @@ from jaxtyping import Float
 from jaxvis.errors import InputError
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.gradients.target import as_inputs, as_targets, check_arrays, check_target_shape
-from jaxvis.methods.explain import compile_explain
+from jaxvis.methods.catalogue import SALIENCY
+from jaxvis.methods.explain import asked_of, compile_explain, explain
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
 from jaxvis.types import AnyArray
@@ -57,7 +59,12 @@ def explain_batches(
     if size < 1:
         raise InputError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
     starts = range(0, total, size)
-    run = compile_explain(model, *_batch(x, targets, 0, size), **options)
+    methods = asked_of(options)[0].methods
+    run: Callable[..., Maps]
+    if all(method.kind == "one pass" for method in methods):
+        run = compile_explain(model, *_batch(x, targets, 0, size), **options)
+    else:  # no single call: each method compiles its own, once for all batches
+        run = partial(explain, **options)
     parts = []
     for number, start in enumerate(starts):
         progress(number, len(starts))
@@ -78,12 +85,17 @@ def fitting_batch(
 ) -> int:
     """Return how many images fit into `memory` bytes of temporaries, by the compiler's own plan.
 
+    Methods that run the network many times keep to a batch size of their own, and have no part.
+
     The plan grows about linearly from two images on, so those for two and four tell it roughly for
     any number, and the number is lowered until its own plan fits.
 
     Raises:
         ValueError: one image does not fit.
     """
+
+    methods = [method for method in asked_of(options)[0].methods if method.kind == "one pass"]
+    options = {**options, "methods": methods or [SALIENCY]}
 
     def planned(size: int) -> int:
         return compile_explain(model, *_batch(x, classes, 0, size), **options).planned_bytes

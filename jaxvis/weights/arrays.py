@@ -49,6 +49,7 @@ class Told(NamedTuple):
     size: tuple[int, int] | None = None
     pool: str | None = None
     activation: str | None = None
+    last: str | None = None
 
 
 class Plan(NamedTuple):

@@ -63,7 +63,7 @@ def _dense_layers(rest: Sequence[Row], told: Told) -> list[HeadLayer]:
                 array=name[:40], do=WHOLE,
             )  # fmt: skip
         if row is rest[-1]:
-            activation = "softmax" if name == STANDARD[-1] else "linear"
+            activation = told.last or ("softmax" if name == STANDARD[-1] else "linear")
         elif name in STANDARD[:-1]:
             activation = "relu"
         elif told.activation is None:
@@ -75,6 +75,12 @@ def _dense_layers(rest: Sequence[Row], told: Told) -> list[HeadLayer]:
         else:
             activation = told.activation
         head.append(dense(name, kernel[1], activation, bias=row.biased))
+    if told.activation is not None and all(row.source.name in STANDARD for row in rest[:-1]):
+        raise WeightsMismatchError(
+            f"activation={told.activation!r} is of hidden dense layers, and there are none of "
+            "your own",
+            do="leave it out",
+        )
     return head
 
 
@@ -115,8 +121,14 @@ def _pooling(
             do='pass pool="avg" (--pool avg) for GlobalAveragePooling2D, or pool="max" for '
             "GlobalMaxPooling2D",
         )  # fmt: skip
+    if told.size is None:
+        raise WeightsLayoutError(
+            "behind a global pooling, which leaves nothing of the size of the input, and the file "
+            "does not tell it", array=rest[0].source.name[:40],
+            do="pass size=(height, width), such as size=(224, 224) (--size 224x224)",
+        )  # fmt: skip
     name, kind = pools[0] if pools else ("pooling", None)
-    return [HeadLayer(name, kind or POOLINGS[told.pool or ""])], told.size or (224, 224)
+    return [HeadLayer(name, kind or POOLINGS[told.pool or ""])], told.size
 
 
 def _size_of(row: Row, fan_in: int, features: int, told: Told) -> tuple[int, int]:

@@ -142,8 +142,8 @@ def _inferred(opened: h5py.File, top: bool, told: Told) -> Described:
 
 
 def _check_told(told: Told) -> None:
-    """What the file says needs no telling; what contradicts it is an error."""
-    for name, value in (("pool", told.pool), ("activation", told.activation)):
+    """What the file says needs no telling."""
+    for name, value in (("pool", told.pool), ("activation", told.activation), ("last", told.last)):
         if value is not None:
             raise WeightsMismatchError(
                 f"says itself what the network is, and {name}={value!r} was given",

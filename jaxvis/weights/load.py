@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
-from jaxvis.errors import InputError
+from jaxvis.errors import InputError, InputTypeError
 from jaxvis.folders import expanded
-from jaxvis.models.heads import ACTIVATIONS, POOLINGS, Affine
+from jaxvis.models.heads import ACTIVATIONS, OUTPUTS, POOLINGS, Affine
 from jaxvis.models.layers import Architecture, layer_shapes
 from jaxvis.models.network import Network, Preprocess, as_network, describe
 from jaxvis.models.preprocessing import preprocessing
@@ -44,6 +44,7 @@ def load(
     size: tuple[int, int] | None = None,
     pool: str | None = None,
     activation: str | None = None,
+    last: str | None = None,
 ) -> Network:
     """Return a `Network`: one that jaxvis knows, a VGG16 from a file, or your own.
 
@@ -60,7 +61,7 @@ def load(
             tell: "caffe" (Keras's own, and the default), "tf" (-1 to 1), "torch", "rescale" (0 to
             1), "raw" (0 to 255; the default where the model in the file scales them itself), or a
             function from uint8 RGB (n, height, width, 3).
-        size, pool, activation: as in `load_vgg16`.
+        size, pool, activation, last: as in `load_vgg16`.
 
     Raises:
         WeightsError: as `load_vgg16`.
@@ -71,10 +72,12 @@ def load(
     if not names_function(text) and text != EFFICIENTNET_LITE0:
         model = load_vgg16(
             network, labels=labels, precision=precision, size=size, pool=pool,
-            activation=activation, preprocess=preprocess,
+            activation=activation, last=last, preprocess=preprocess,
         )  # fmt: skip
         return describe(model, name=f"VGG16, {text}")
-    told = {"preprocess": preprocess, "size": size, "pool": pool, "activation": activation}
+    told = {
+        "preprocess": preprocess, "size": size, "pool": pool, "activation": activation, "last": last
+    }  # fmt: skip
     for name, value in told.items():
         if value is not None:
             raise NetworkError(
@@ -153,6 +156,7 @@ def load_vgg16(
     size: tuple[int, int] | None = None,
     pool: str | None = None,
     activation: str | None = None,
+    last: str | None = None,
 ) -> VGG16:
     """Load a VGG16 from "demo", "imagenet" or a file of Keras, all of it or nothing.
 
@@ -175,6 +179,8 @@ def load_vgg16(
         size: height and width of the input, where the file does not say.
         pool: "avg" or "max", of weights alone behind a global pooling.
         activation: of the hidden dense layers, of weights alone: "relu", "linear", "sigmoid".
+        last: what follows the last dense layer, of weights alone: "softmax", as is assumed of
+            several units, or "sigmoid". It is left off, and makes probabilities of the logits.
 
     Raises:
         WeightsError: naming file and array, what was found and wanted, and what to do.
@@ -187,19 +193,30 @@ def load_vgg16(
         )
     if weights == "imagenet-notop" and top is None:
         top = False
-    told = _checked_told(size, pool, activation)
+    if isinstance(labels, str | os.PathLike):
+        raise InputTypeError(
+            f"labels is {str(labels)!r}, one text; wanted a sequence of names: of a file with one "
+            "a line, Path(file).read_text().splitlines()"
+        )
+    told = _checked_told(size, pool, activation, last)
     file = weights_file(weights)
     with about(file), weights_inside(file) as (inside, description):
         plan = _plan(weights, inside, top=top, told=told, description=description)
         arch = plan.architecture
         if labels is not None and len(labels) != arch.classes:
             raise WeightsMismatchError(
-                f"has {arch.classes} classes, but labels= gives {len(labels)} names",
-                do="leave out labels=, or give as many",
+                f"has {arch.classes} classes, but labels= (--labels) gives {len(labels)} names",
+                do="leave it out, or give as many, one a line",
             )
         reads = None
         if preprocess is not None:
             reads = preprocessing(preprocess, arch.channels)
+            if arch.front and preprocess != "raw":
+                warnings.warn(
+                    f"{file}: the model scales its input itself, and preprocess={preprocess!r} "
+                    'comes before that; wanted "raw", the default, unless it was trained so',
+                    stacklevel=2,
+                )
         arrays = read_arrays(inside, plan.places, plan.checksums, plan.identity)
     for name in list(arrays):
         values = arrays[name].reshape(-1)
@@ -210,7 +227,7 @@ def load_vgg16(
     return build(arch, arrays, labels=names, precision=precision, reads=reads)
 
 
-def _checked_told(size: Any, pool: Any, activation: Any) -> Told:
+def _checked_told(size: Any, pool: Any, activation: Any, last: Any) -> Told:
     """What the user says of the network, checked as far as that goes without its file."""
     if size is not None:
         sides = tuple(size) if isinstance(size, tuple | list) else ()
@@ -221,7 +238,9 @@ def _checked_told(size: Any, pool: Any, activation: Any) -> Told:
         raise InputError(f"pool is {pool!r}; wanted 'avg' or 'max'")
     if activation is not None and activation not in ACTIVATIONS:
         raise InputError(f"activation is {activation!r}; wanted one of {', '.join(ACTIVATIONS)}")
-    return Told(size, pool, activation)
+    if last is not None and last not in OUTPUTS:
+        raise InputError(f"last is {last!r}; wanted {' or '.join(map(repr, OUTPUTS))}")
+    return Told(size, pool, activation, last)
 
 
 def weights_file(weights: str | os.PathLike[str]) -> Path:

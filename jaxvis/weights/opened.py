@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from jaxvis.folders import near_name
 from jaxvis.weights.errors import WeightsError, WeightsFileError, WeightsLayoutError
 from jaxvis.weights.foreign import what_it_is
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+WANTED = "Keras's .keras or .h5"
 AGAIN = "copy or download it again"
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -66,12 +68,14 @@ def _open(path: Path) -> BinaryIO:
     try:
         handle = os.open(path, _FLAGS)
     except FileNotFoundError:
-        raise WeightsFileError("there is no such file", do="check the path") from None
+        near = near_name(path)
+        do = f"did you mean {near}?" if near else "check the path"
+        raise WeightsFileError("there is no such file", do=do) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        _check_kind(_mode(path))  # a socket, say, cannot be opened
+        _check_kind(_mode(path), path)  # a socket, say, cannot be opened
         raise WeightsFileError(f"cannot be read: {error}", do="check the path") from error
     try:
-        _check_kind(os.fstat(handle).st_mode)
+        _check_kind(os.fstat(handle).st_mode, path)
         return os.fdopen(handle, "rb", buffering=0)
     except BaseException:
         os.close(handle)
@@ -85,12 +89,16 @@ def _mode(path: Path) -> int:
         return stat.S_IFREG
 
 
-def _check_kind(mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
-        raise WeightsFileError(
-            f"found {kind}, wanted a Keras .h5 weight file", do="give the file's own path"
-        )
+def _check_kind(mode: int, path: Path) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kind, do = "a pipe or device", "give the file's own path"
+    if stat.S_ISDIR(mode):
+        kind = "a folder"
+        if (path / "saved_model.pb").exists():
+            kind = "a folder of TensorFlow's, a SavedModel"
+            do = 'load it with the Keras that saved it, and save it with model.save("name.keras")'
+    raise WeightsFileError(f"found {kind}, wanted {WANTED}", do=do)
 
 
 def _changed() -> WeightsFileError:
@@ -113,7 +121,7 @@ def check_start(file: BinaryIO) -> bytes:
     if not start.startswith(SIGNATURE):
         kind, do = what_it_is(start)
         raise WeightsFileError(
-            f"found {kind}, which starts with {start[:16]!r}, wanted a Keras .h5 weight file", do=do
+            f"found {kind} (it starts with {start[:16]!r}), wanted {WANTED}", do=do
         )
     return start
 

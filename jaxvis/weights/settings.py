@@ -4,7 +4,10 @@ from typing import Any
 
 from jaxvis.weights.errors import WeightsLayoutError
 
-AS_IT_IS = "this is no VGG16 as jaxvis reads it: hand the model itself over, with jv.from_keras"
+AS_IT_IS = (
+    "this is no VGG16 as jaxvis reads it: hand the model itself over, with jv.from_keras (to the "
+    "command as --network my_module:my_function)"
+)
 # Settings that a layer must have, if it says them at all; Keras 1 under names of its own.
 SETTINGS: dict[str, dict[str, Any]] = {
     "Conv2D": {

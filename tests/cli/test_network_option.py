@@ -124,7 +124,7 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == f"report: {tmp_path}/report.md"
     kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in jv.RULES]
-    fixed = ["comparison.png", "inputs.png", "maps.npz", "report.md"]
+    fixed = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
     assert names_in(tmp_path) == sorted([*fixed, *kinds])
     page = (tmp_path / "report.md").read_text()
     for wanted in (
@@ -154,7 +154,9 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
         (["--methods", "grad_cam"], [f"grad_cam_{rule}" for rule in jv.RULES]),
         (["--rules", "guided,vanilla"],
          ["saliency_guided", "saliency_vanilla", "grad_cam_guided", "grad_cam_vanilla"]),
-        (["--methods", "all", "--rules", "rectified"], [f"{m}_rectified" for m in jv.METHODS]),
+        (["--methods", "all", "--rules", "rectified"],
+         [f"{name}_{'rectified' if m.rules else 'any'}" for name, m in jv.METHODS.items()
+          if not m.of_chain]),
         (["--methods", " saliency, saliency", "--rules", "guided,"], ["saliency_guided"]),
     ],
 )  # fmt: skip
@@ -164,7 +166,7 @@ def test_the_files_are_those_of_the_methods_and_rules(jaxvis, tmp_path, options,
         *options,
     )  # fmt: skip
     assert (code, err) == (0, "")
-    wanted = ["comparison.png", "inputs.png", "maps.npz", "report.md"]
+    wanted = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
     assert names_in(tmp_path) == sorted(wanted + [f"{kind}.png" for kind in kinds])
     assert f"{len(kinds) + 2} figures" in out
     with np.load(tmp_path / "maps.npz") as maps:
@@ -173,6 +175,8 @@ def test_the_files_are_those_of_the_methods_and_rules(jaxvis, tmp_path, options,
     page = (tmp_path / "report.md").read_text()
     shown = [line[2:].split("]")[0] for line in page.splitlines() if line.startswith("![")]
     assert shown == ["inputs.png", *(f"{kind}.png" for kind in kinds), "comparison.png"]
+    left_out = "Left out: FullGrad and LRP, for which a network has to come apart into layers."
+    assert (left_out in page) == ("all" in options)
 
 
 def test_a_network_without_names_has_numbers(jaxvis, tmp_path):
@@ -273,7 +277,7 @@ def test_summary_and_classes(jaxvis):
         (["--network", f"{NAME}:make", "--layer", "9"], 2, "but the function has 2 convolutions"),
         (["--network", f"{NAME}:make", "--class", "gose"], 2, "nearest: goose (1)"),
         (["--network", "absent/net:make"], 4, "absent/net:make: there is no such file"),
-        (["--methods", "gradcam"], 2, "'gradcam' is not known; wanted some of saliency, grad_cam"),
+        (["--methods", "gradcam"], 2, "'gradcam' is not known; wanted some of saliency, "),
         (["--methods", ","], 2, "',' is not known; wanted some of saliency"),
         (["--rules", "vanilla,deconvnet"], 2, "'deconvnet' is not known; wanted some of vanilla, "),
     ],

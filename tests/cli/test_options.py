@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ from jaxvis.methods.catalogue import LAB
 from jaxvis.models.heads import HeadLayer, dense
 from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import PRECISIONS
+from jaxvis.pictures import render
 from jaxvis.weights.cache import Source
 from jaxvis.weights.fetch import SOURCES
 
@@ -170,7 +172,14 @@ def maps_of(
 ):
     """Return one kind of map of the pictures, from the library alone."""
     x = jv.preprocess(pictures(resample))
-    maps = jv.explain(tiny(precision), x, classes, methods=[method], rules=[rule], **options)
+    maps = jv.explain(
+        tiny(precision),
+        x,
+        classes,
+        methods=[method],
+        rules=[rule if rule in jv.RULES else "vanilla"],
+        **options,
+    )
     return np.asarray(maps[method, rule])
 
 
@@ -280,7 +289,11 @@ def test_layer_by_number():
         ("saliency", "guided", ["saliency_guided"]),
         ("grad_cam", "rectified,vanilla", ["grad_cam_rectified", "grad_cam_vanilla"]),
         ("lab", "vanilla", [f"{name}_vanilla" for name in LAB]),
-        ("all", "vanilla", [f"{name}_vanilla" for name in jv.METHODS]),
+        (
+            "all",
+            "vanilla",
+            [f"{name}_{'vanilla' if row.rules else 'any'}" for name, row in jv.METHODS.items()],
+        ),
     ],
 )
 def test_methods_and_rules(methods, rules, wanted, tmp_path):
@@ -293,7 +306,7 @@ def test_methods_and_rules(methods, rules, wanted, tmp_path):
     for name in wanted:
         method, rule = name.rsplit("_", 1)
         assert same(maps[name], maps_of(method, rule))
-        assert not same(maps[name], maps_of(method, "vanilla")) or rule == "vanilla"
+        assert rule in ("vanilla", "any") or not same(maps[name], maps_of(method, "vanilla"))
 
 
 @proves("report --precision")
@@ -418,6 +431,123 @@ def test_colormap(method, percentile):
             assert at_least <= share_shown(pixels, path) <= at_most
 
 
+@proves("report --colormap")
+@pytest.mark.parametrize(
+    ("method", "wanted", "percentile"),
+    [("saliency", "jet", 99.5), ("smoothgrad", "inferno", 99.5), ("grad_cam", "jet", 100),
+     ("layer_cam", "inferno", 100)],
+)  # fmt: skip
+def test_colours_that_nobody_asked_for(method, wanted, percentile):
+    """The lab's two are drawn in its jet, every other method in colours that are even."""
+    name = f"{method}_vanilla"
+    methods = (f"grad_cam,{method}" if method == "layer_cam" else method, "--rules", "vanilla")
+    done, maps = report("--methods", *methods, "--layer", LAYER)
+    for colormap, at_least, at_most in ((wanted, 0.95, 1), ("viridis", 0, 0.1)):
+        for path, pixels in coloured(maps[name], colormap, name, percentile=percentile).items():
+            if jv.METHODS[method].at == "layer":
+                pixels = blended(maps["images"], pixels, 0.5)
+            assert at_least <= share_shown(pixels, path) <= at_most
+    page = Path(done["report"]).read_text()
+    if method == "layer_cam":
+        assert "- Figures: colours 'jet' of Grad-CAM; 'inferno' of LayerCAM." in page
+    else:
+        assert f"- Figures: colours '{wanted}'." in page
+
+
+PLAIN_PRESETS = {  # what the page says of their colours
+    "jaxvis": "'inferno'", "tf-keras-vis": "'jet'", "keras-vis": "'jet'", "captum": "'Blues'",
+    "pair": "'gray'", "torchcam": "'jet'",
+}  # fmt: skip
+SIGNED_PRESETS = {
+    "signed": "'RdBu_r'", "captum signed": "from #ff0000 over #ffffff to #008000",
+}  # fmt: skip
+
+
+@pytest.fixture
+def panels(monkeypatch):
+    """The pictures in the figures that a report saves, two in a row, by the file's stem.
+
+    And their titles, by "title of" the stem.
+    """
+    found = {}
+
+    def save(figure, path):
+        pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+        found[path.stem] = np.stack(pictures).reshape(-1, 2, *SIZE, 3)
+        found[f"title of {path.stem}"] = figure.get_suptitle().replace("\n", " ")
+        return render.save(figure, path)
+
+    monkeypatch.setattr("jaxvis.report.lab.render", types.SimpleNamespace(**vars(render)))
+    monkeypatch.setattr("jaxvis.report.lab.render.save", save)
+    return found
+
+
+def share_equal(found, wanted):
+    """Return the share of pixels that are the same, but for a step of the colours."""
+    return (np.abs(np.asarray(found, int) - wanted).max(axis=-1) <= 4).mean()
+
+
+@proves("report --preset")
+@pytest.mark.parametrize("preset", [None, *PLAIN_PRESETS, *SIGNED_PRESETS])
+def test_preset(preset, panels):
+    """All figures show what `present` makes of the maps, with their signs if it shows signs."""
+    assert {*PLAIN_PRESETS, *SIGNED_PRESETS} == {*jv.PRESETS}
+    chosen = () if preset is None else ("--preset", preset)
+    methods = ("--methods", "saliency,grad_cam", "--rules", "vanilla", "--layer", LAYER)
+    done, maps = report(*methods, *chosen)
+    page, title = Path(done["report"]).read_text(), panels["title of comparison"]
+    for name in jv.PRESETS:
+        signed = name in SIGNED_PRESETS
+        for row, method in enumerate(("saliency", "grad_cam"), start=1):
+            raw = maps_of(method, layer=LAYER, signed=signed)
+            wanted = jv.present(raw, name, images=maps["images"] if method == "grad_cam" else None)
+            for found in (panels[f"{method}_vanilla"][-1], panels["comparison"][row]):
+                if name == preset:
+                    assert share_equal(found, wanted) > 0.98
+                elif not {name, preset} <= {None, "tf-keras-vis", "keras-vis"}:  # alike
+                    assert share_equal(found, wanted) < 0.9
+    for method in ("saliency", "grad_cam"):  # what is kept has no signs
+        assert same(maps[f"{method}_vanilla"], maps_of(method, layer=LAYER))
+    if preset is None:
+        assert "preset" not in page
+        assert title == "All maps, one scale per row"
+        assert "- Figures: colours 'jet'." in page
+    else:
+        colours = (PLAIN_PRESETS | SIGNED_PRESETS)[preset]
+        made = f"- Figures: every map as the preset '{preset}' shows it, colours {colours}."
+        assert made in page
+        assert title == f"All maps, as '{preset}' shows them"
+        assert "99.5th percentile" not in page
+        assert "one scale per row" not in page
+    signs = "Here with signs: the middle of the colours is 0"
+    assert page.count(signs) == 2 * (preset in SIGNED_PRESETS)
+
+
+@proves("report --preset", "report --colormap", "report --alpha")
+def test_a_preset_in_other_colours(panels):
+    """What is asked for holds, and the preset has the rest."""
+    asked = ("--preset", "torchcam", "--colormap", "viridis", "--alpha", "0.8")
+    done, maps = report("--layer", LAYER, *GRAD_CAM, *asked)
+    raw, looks = maps_of("grad_cam", layer=LAYER), {"colormap": "viridis", "alpha": 0.8}
+    for found in (panels["grad_cam_vanilla"][0], panels["comparison"][1]):
+        for changed in ({}, {"colormap": None}, {"alpha": None}, {"preset": "jaxvis"}):
+            asked = {"preset": "torchcam", "images": maps["images"], **looks, **changed}
+            share = share_equal(found, jv.present(raw, **asked))
+            assert share < 0.9 if changed else share > 0.98
+    assert "the preset 'torchcam' shows it, colours 'viridis'." in Path(done["report"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("captun", "captum"), ("tf_keras_vis", "tf-keras-vis"), ("Pair", "pair")]
+)
+def test_a_preset_that_is_not_there(name, near, tmp_path):
+    done = jaxvis("report", "pictures", "--network", "tiny.h5", "--out", tmp_path, "--preset", name)
+    assert (done.code, done.out) == (2, "")
+    assert f"preset is '{name}'; wanted one of jaxvis, signed, tf-keras-vis" in done.err
+    assert f"Near names: {near}" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @proves("report --boxes")
 def test_boxes():
     """With boxes the first question is asked, and its answer is a count by hand."""
@@ -444,7 +574,14 @@ def test_no_evaluation(tmp_path):
 
 @proves("report --quiet", "report --json", "report --out")
 def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
-    names = {"comparison.png", "grad_cam_vanilla.png", "inputs.png", "maps.npz", "report.md"}
+    names = {
+        "comparison.png",
+        "grad_cam_vanilla.png",
+        "inputs.png",
+        "maps.npz",
+        "report.html",
+        "report.md",
+    }
     arguments = (
         "report", Path("pictures").absolute(), "--network", Path("tiny.h5").absolute(),
         "--no-evaluation", *GRAD_CAM,
@@ -879,7 +1016,7 @@ def logits_with(*options):
 RIGHT = ("--pool", "max", "--activation", "sigmoid", "--size", "64x64")
 
 
-@proves(*each("report", "--preprocess", "--size", "--pool", "--activation"))
+@proves(*each("report", "--preprocess", "--size", "--pool", "--activation", "--last"))
 def test_report_on_weights_alone(alone):
     images = jv.load_images("pictures", (64, 64))
     x = {mode: preprocessing(mode)(images) for mode in ("tf", "caffe")}
@@ -895,17 +1032,24 @@ def test_report_on_weights_alone(alone):
     larger = [*RIGHT[:-1], "64x96"]
     logits_with(*network, *larger)
     assert np.load("report/maps.npz")["images"].shape[1:3] == (64, 96)
+    for last in ("softmax", "sigmoid"):
+        logits_with(*network, *RIGHT, "--last", last)
+        assert f"The {last} of " in Path("report/report.md").read_text()
 
 
-@proves(*each("evaluate summary classes", "--preprocess", "--size", "--pool", "--activation"))
+@proves(
+    *each("evaluate summary classes", "--preprocess", "--size", "--pool", "--activation", "--last")
+)
 def test_evaluate_and_summary_on_weights_alone(alone):
-    for missing in ("--pool", "--activation"):
+    for missing in ("--pool", "--activation", "--size"):
         place = RIGHT.index(missing)
         left = [*RIGHT[:place], *RIGHT[place + 2 :]]
         for command in (("summary",), ("classes",), ("evaluate", "--images", "pictures")):
             done = jaxvis(*command, "--network", "alone.h5", *left)
             assert done.code == 4
             assert f"pass {missing[2:]}=" in done.err
+    done = jaxvis("summary", "--network", "alone.h5", *RIGHT, "--last", "sigmoid")
+    assert "The sigmoid of " in done.out
     done = jaxvis("summary", "--network", "alone.h5", *RIGHT[:-1], "64x96", "--preprocess", "tf")
     assert done.out.strip() == jv.load(
         "alone.h5", pool="max", activation="sigmoid", size=(64, 96), preprocess="tf"

@@ -59,7 +59,8 @@ def test_report_prints_where_it_is(report, place):
     assert lines[-1] == "report: report/report.md"
     names = sorted(path.name for path in (place / "report").glob("[!.]*"))
     kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
-    assert names == sorted(["comparison.png", "inputs.png", "maps.npz", "report.md", *kinds])
+    others = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
+    assert names == sorted([*others, *kinds])
     for name in names:
         if name.endswith(".png"):
             with Image.open(place / "report" / name) as picture:

@@ -201,7 +201,8 @@ def test_several_layers_are_too_many(network, small):
 
 
 def test_quickly(network, small):
-    maps = jv.explain(network.model, scaled(small.images), small.classes, layer=-1)
+    x = scaled(small.images)
+    maps = jv.explain(network.model, x, small.classes, layer=-1, signed=True)
     quick = evaluate_quickly(network, small, maps, layer=-1)
     questions, sentences = quick.questions, quick.conclusion
     assert [question.key for question in questions] == KEYS
@@ -231,7 +232,8 @@ def test_without_weights_the_third_question_is_left_out_and_that_is_said(network
     assert "jax.tree_util.Partial(f, weights)" in found.conclusion[-1]
     assert set(found.seconds) == {question.title for question in found.questions}
     blind = small._replace(masks=None)
-    maps = jv.explain(closed.model, scaled(small.images), small.classes, layer=-1)
+    x = scaled(small.images)
+    maps = jv.explain(closed.model, x, small.classes, layer=-1, signed=True)
     quick = evaluate_quickly(closed, blind, maps, layer=-1)
     assert [question.key for question in quick.questions] == ["matters"]
     assert quick.conclusion[-1] == found.conclusion[-1]

@@ -64,12 +64,16 @@ def test_missing_path(tmp_path):
 
 
 def test_folder(tmp_path):
-    fails(tmp_path, FILE, "found a folder, wanted a Keras .h5 weight file")
+    fails(tmp_path, FILE, "found a folder, wanted Keras's .keras or .h5")
 
 
 def test_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.h5")
-    fails(tmp_path / "pipe.h5", FILE, "found a pipe or device, wanted a Keras .h5 weight file")
+    fails(
+        tmp_path / "pipe.h5",
+        FILE,
+        "found a pipe or device, wanted Keras's .keras or .h5",
+    )
 
 
 def test_path_with_a_null_byte():
@@ -81,10 +85,10 @@ def test_path_with_a_null_byte():
     ("content", "message"),
     [
         (b"", "the file is empty; copy or download it again"),
-        (b"<!DOCTYPE html><html>", "found a web page, which starts with b'<!DOCTYPE html><'"),
+        (b"<!DOCTYPE html><html>", "found a web page (it starts with b'<!DOCTYPE html><'"),
         (b"\n <html>", "found a web page"),
-        (b"PK\x03\x04" * 100, "found a ZIP archive, which starts with"),
-        (b"weights", "found no HDF5 file, which starts with b'weights'"),
+        (b"PK\x03\x04" * 100, "found a ZIP archive (it starts with"),
+        (b"weights", "found no HDF5 file (it starts with b'weights'"),
         (b"\x89HDF\r\n\x1a\n", "the HDF5 file is damaged or truncated"),
         (b"\x89HDF\r\n\x1a\n" + b"\xff" * 100, "damaged or truncated: superblock version 255"),
     ],
@@ -121,7 +125,7 @@ def test_files_of_others(tmp_path):
     (tmp_path / "m.h5.gz").write_bytes(gzip.compress(b"weights"))
     (tmp_path / "m.json").write_text('{"class_name": "Functional"}')
     for name, (kind, do) in written.items():
-        fails(tmp_path / name, FILE, re.escape(f"found {kind}, which starts with") + f".*{do}")
+        fails(tmp_path / name, FILE, re.escape(f"found {kind} (it starts with") + f".*{do}")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 1.0], ids=["1%", "50%", "one byte short"])
@@ -742,5 +746,7 @@ def test_notop_in_the_keras_layout(tmp_path):
 
 
 def test_labels_that_do_not_fit(tmp_path):
-    message = "has 10 classes, but labels= gives 2 names; leave out labels=, or give as many"
+    message = (
+        r"has 10 classes, but labels= \(--labels\) gives 2 names; leave it out, or give as many"
+    )
     fails(small_file(tmp_path), MISMATCH, message, labels=["a", "b"])

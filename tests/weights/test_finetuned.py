@@ -107,7 +107,7 @@ def test_one_unit_is_two_classes(tmp_path):
     signed = [jv.explain(made.model, x, c, methods=["grad_cam"], rules=["vanilla"], signed=True)
               .grad_cam["vanilla"] for c in (0, 1)]  # fmt: skip
     np.testing.assert_allclose(signed[0], -signed[1], rtol=1e-6)
-    with pytest.raises(WeightsMismatchError, match="has 2 classes, but labels= gives 1 names"):
+    with pytest.raises(WeightsMismatchError, match="has 2 classes, but labels= .* gives 1 names"):
         jv.load(path, labels=["ill"])
 
 
@@ -157,9 +157,37 @@ def test_weights_alone(tmp_path, pool, form):
             jv.load_vgg16(path, activation="relu")
         with pytest.raises(WeightsMismatchError, match="6 places .*would leave 1 x 1"):
             jv.load_vgg16(path, activation="relu", size=(32, 32))
+    else:
+        with pytest.raises(WeightsLayoutError, match=r"not tell it; pass size=\(height"):
+            jv.load_vgg16(path, activation="relu")
     found = jv.load_vgg16(path, activation="relu", size=(64, 96))
     x = photographs(hidden())
     assert relative_error(found(x), logits_of(model, x)) < 1e-5
+
+
+@pytest.mark.parametrize("last", ["softmax", "sigmoid"])
+def test_weights_alone_do_not_tell_what_makes_probabilities(tmp_path, last):
+    """Logits are the same; a softmax is assumed, and said."""
+    kind = Kind("flat", (64, 96), last=f"{last} 3")
+    model = network(kind)
+    path = saved(model, tmp_path, "m.weights.h5")
+    x = photographs(kind)
+    found = jv.load(path, size=(64, 96), last=last)
+    assert found.output == last
+    assert relative_error(found.model(x), logits_of(model, x)) < 1e-5
+    assert f"The {last} of " in found.summary()
+    silent = jv.load(path, size=(64, 96))
+    assert silent.output == "softmax"
+    assert "Nothing follows the last layer: probabilities are a softmax of its" in silent.summary()
+    whole = saved(model, tmp_path, "m.keras")
+    with pytest.raises(jv.WeightsError, match=f"itself what the network is, and last='{last}' was"):
+        jv.load(whole, last=last)
+
+
+def test_an_activation_of_hidden_layers_wants_hidden_layers(tmp_path):
+    path = saved(network(Kind("flat", (64, 96))), tmp_path, "m.weights.h5")
+    with pytest.raises(WeightsMismatchError, match="activation='relu' is of hidden .* leave"):
+        jv.load_vgg16(path, size=(64, 96), activation="relu")
 
 
 def test_weights_without_the_names_of_layers_ask_for_the_pooling(tmp_path):
@@ -357,6 +385,19 @@ def test_no_classifier(tmp_path):
     assert not jv.load_vgg16(path, top=False).architecture.top
 
 
+def test_labels_are_names_and_no_file(tmp_path):
+    path = saved(network(Kind("flat")), tmp_path, "m.keras")
+    with pytest.raises(TypeError, match="labels is 'names.txt', one text; wanted a sequence of na"):
+        jv.load(path, labels="names.txt")
+
+
+def test_preprocessing_before_what_the_file_does_itself_is_warned_of(tmp_path):
+    path = saved(network(Kind("flat", front="rescale")), tmp_path, "m.keras")
+    with pytest.warns(UserWarning, match="scales its input itself, and preprocess='caffe' comes"):
+        jv.load(path, preprocess="caffe")
+    jv.load(path, preprocess="raw")  # warnings are errors here
+
+
 def test_what_the_file_says_needs_no_telling(tmp_path):
     path = saved(network(Kind("flat")), tmp_path, "m.keras")
     for options, message in (
@@ -369,6 +410,7 @@ def test_what_the_file_says_needs_no_telling(tmp_path):
         ({"pool": "mean"}, "pool is 'mean'; wanted 'avg' or 'max'"),
         ({"size": 150}, r"size is 150; wanted \(height, width\)"),
         ({"activation": "elu"}, "activation is 'elu'; wanted one of linear, relu"),
+        ({"last": "linear"}, "last is 'linear'; wanted 'softmax' or 'sigmoid'"),
     ):
         with pytest.raises(ValueError, match=message):
             jv.load_vgg16(path, **options)

@@ -157,7 +157,7 @@ def test_other_classes_by_labels(tmp_path):
     arch = {"width": 1 / 64, "classes": 3, "fc": 8, "size": 32}
     jv.save_vgg16(jv.VGG16(**arch), tmp_path / "m.h5")
     assert jv.load_vgg16(tmp_path / "m.h5", labels=["x", "y", "z"]).class_index("z") == 2
-    with pytest.raises(jv.WeightsError, match="has 3 classes, but labels= gives 2 names"):
+    with pytest.raises(jv.WeightsError, match="has 3 classes, but labels= .* gives 2 names"):
         jv.load_vgg16(tmp_path / "m.h5", labels=["x", "y"])
 
 

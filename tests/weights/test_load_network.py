@@ -88,7 +88,9 @@ def test_a_file_is_a_vgg16(tiny, kind):
     )  # fmt: skip
     named = jv.load(kind(tiny), labels=["cat", "dog", "goose"])
     assert named.labels == named.model.labels == ("cat", "dog", "goose")
-    with pytest.raises(jv.WeightsError, match=r"tiny.h5: .*3 classes, but labels= gives 2 names"):
+    with pytest.raises(
+        jv.WeightsError, match=r"tiny.h5: .*3 classes, but labels= .* gives 2 names"
+    ):
         jv.load(kind(tiny), labels=["cat", "dog"])
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 from jaxtyping import Float
 
-from jaxvis.evaluate.maps import by_name, enlarged, explained, shown
+from jaxvis.evaluate.maps import by_name, enlarged, explained
 from jaxvis.evaluate.metrics.randomization import (
     cascading,
     independent,
@@ -20,6 +20,7 @@ from jaxvis.evaluate.metrics.randomization import (
 from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
 from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.evaluate.subjects import Subjects
+from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
 from jaxvis.models.network import Network, as_network
 
@@ -110,12 +111,16 @@ def does_it_depend_quickly(
     seed: int = 0,
     draws: int = DRAWS,
     order: Sequence[str] | None = None,
+    own: Maps | None = None,
     **options: Unpack[Options],
 ) -> list[Question]:
-    """Ask the same of two networks a draw: all layers re-initialised, and the last layer."""
+    """Ask the same of two networks a draw: all layers re-initialised, and the last layer.
+
+    `own` are the network's maps, made with `signed=True`, where they are there already.
+    """
     network = as_network(network)
     order = layers_from_the_top(network, subjects) if order is None else order
-    compare = _comparison(network, subjects, options)
+    compare = _comparison(network, subjects, options, own)
     return _questions([_drawn(network, compare, seed + i, order) for i in range(draws)])
 
 
@@ -139,20 +144,21 @@ def _drawn(
 
 
 def _comparison(
-    network: Network, subjects: Subjects, options: Options
+    network: Network, subjects: Subjects, options: Options, own: Maps | None = None
 ) -> Callable[[Any], dict[str, Likeness]]:
     x = network.preprocess(subjects.images)
 
-    def maps_of(model: Any) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def signed_maps(model: Any) -> Maps:
         asked: Options = {**options, "signed": True}
-        signed = by_name(explained(network._replace(model=model), x, subjects.classes, **asked))
-        return shown(signed), signed
+        return explained(network._replace(model=model), x, subjects.classes, **asked)
 
-    plain, plain_signed = maps_of(network.model)
+    own = signed_maps(network.model) if own is None else own
+    plain, plain_signed = by_name(own.shown()), by_name(own)
     plain_shown = enlarged(plain, subjects)  # what is looked at
 
     def compare(model: Any) -> dict[str, Likeness]:
-        other, other_signed = maps_of(model)
+        found = signed_maps(model)
+        other, other_signed = by_name(found.shown()), by_name(found)
         other_shown = enlarged(other, subjects)
         return {
             name: Likeness(
