@@ -45,6 +45,8 @@ from .methods.maps import Maps as Maps
 from .methods.maximize import maximize as maximize
 from .methods.method import Method as Method
 from .methods.method import Pass as Pass
+from .methods.microscope import AtRelu as AtRelu
+from .methods.microscope import microscope as microscope
 from .methods.occlusion import occlusion as occlusion
 from .methods.rise import rise as rise
 from .methods.saliency import input_gradient as input_gradient

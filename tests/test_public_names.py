@@ -24,6 +24,8 @@ SIGNATURES = {
     "Method": "(name, title, function, shown, kind, at, signed, rules, forward, backward, paper, "
     "about, of_both=?, of_chain=?)",
     "Network": "(model, size, preprocess, labels, layer, name, output=?, resample=?)",
+    "AtRelu": "(arrives, passed, on)",
+    "microscope": "(model, x, classes=?, *, rule=?, score=?)",
     "Pass": "(x, input_gradient, activation, activation_gradient, plain_gradient=?)",
     "PRESETS": PLAIN,
     "RECTIFIED": PLAIN,
@@ -122,6 +124,7 @@ FIELDS = {
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
         "backward", "paper", "about", "of_both", "of_chain",
     ],
+    jv.AtRelu: ["arrives", "passed", "on"],
     jv.Pass: ["x", "input_gradient", "activation", "activation_gradient", "plain_gradient"],
 }  # fmt: skip
 DEFAULTS = {
