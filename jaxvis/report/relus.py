@@ -10,8 +10,8 @@ from jaxvis.gradients.relu import RULES
 from jaxvis.methods.microscope import AtRelu, Shares, microscope, shares, strongest_channels
 from jaxvis.models.network import Network
 
-CHANNELS = 4  # shown of a ReLU: those whose cotangent, passed on, is largest
-SIDE = 56  # pixels at most: larger ones are halved, each pixel the mean of four
+CHANNELS = 3  # shown of a ReLU: those whose cotangent, passed on, is largest
+SIDE = 32  # pixels at most: larger ones are halved, each pixel the mean of four
 
 
 class Channel(NamedTuple):
