@@ -96,7 +96,12 @@ def _close(work: Path, moves: Moves) -> None:
 
 
 def sync(file: Path) -> None:
-    """Return when the file's bytes are on the disk."""
+    """Return when the bytes of the file, or of all files in the folder, are on the disk."""
+    if file.is_dir():
+        for one in file.iterdir():
+            sync(one)
+        sync_folder(file)
+        return
     with file.open("rb+") as opened:  # Windows wants to be allowed to write
         os.fsync(opened.fileno())
 

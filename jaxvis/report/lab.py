@@ -25,7 +25,7 @@ from jaxvis.pictures.presets import preset_named
 from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, refuse_inputs, staging
-from jaxvis.report.page import pages_html
+from jaxvis.report.page import names_of_page, write_page
 from jaxvis.report.result import Options as Options
 from jaxvis.report.result import Result, capitalised, check_layer
 from jaxvis.streaming.batches import explain_batches
@@ -73,7 +73,7 @@ def write_report(
         preset_named(options.preset)
     files = find_images(images)
     refuse_inputs(out, files)
-    with staging(out, "report", _names(options)) as place:
+    with staging(out, "report", _names(options, len(files))) as place:
         result = compute(files, options, progress=progress)
         # Drawing holds one core, measuring mostly waits for XLA: side by side they take as long
         # as the longer of the two.
@@ -82,9 +82,11 @@ def write_report(
             result = measured(result, progress=progress)
             progress("drawing")
             drawn = drawing.result()
-        np.savez_compressed(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
-        for name, text in pages_html(result).items():
-            (place / name).write_text(text, encoding="utf-8")
+        with _timed(result.seconds, "page"):
+            progress("writing the page")
+            write_page(result.for_page(), place)
+        with _timed(result.seconds, "maps.npz"):
+            np.savez_compressed(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
         (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
         names = sorted(file.name for file in place.iterdir())
     return _described(result, folder, names)
@@ -162,14 +164,14 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
     return result._replace(evaluation=evaluation)
 
 
-def _names(options: Options) -> set[str]:
-    """The files that there will be in any case."""
+def _names(options: Options, count: int) -> set[str]:
+    """The files that there will be in any case, of so many images."""
     maps = {
         f"{name}_{rule}.png"
         for name in options.methods
         for rule in METHODS[name].under(options.rules)
     }
-    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md", "report.html"}
+    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md", *names_of_page(count)}
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:

@@ -1,4 +1,7 @@
-"""Which files in a folder an earlier run wrote: the next one may replace them, and no others."""
+"""Which files in a folder an earlier run wrote: the next one may replace them, and no others.
+
+A folder among them counts as one file: it is as it was written if all in it is.
+"""
 
 import hashlib
 import json
@@ -17,7 +20,7 @@ def read(folder: Path) -> dict[str, Hashes]:
             kind: {
                 name: noted_hash
                 for name, noted_hash in files.items()
-                if Path(name).name == name and _hash(folder / name) == noted_hash
+                if Path(name).name == name and noted_hash and _hash(folder / name) == noted_hash
             }
             for kind, files in noted.items()
         }
@@ -33,6 +36,9 @@ def write(place: Path, kind: str, others: dict[str, Hashes]) -> None:
 
 
 def _hash(file: Path) -> str | None:
+    if file.is_dir() and not file.is_symlink():
+        inside = [(one.name, _hash(one)) for one in sorted(file.iterdir())]
+        return hashlib.sha256(json.dumps(inside).encode()).hexdigest()
     if file.is_symlink() or not file.is_file():
         return None
     with file.open("rb") as opened:

@@ -1,15 +1,21 @@
-"""The report as a page that one explores: one file of HTML, which asks nobody for anything.
+"""The report as a page that one explores, which asks nobody for anything.
 
-The page holds pictures and maps as data, and colours the maps itself (`page_files/page.js`). A map
-at the input is kept as 256 steps between its lowest and its highest value, as a grey PNG; one of a
-layer, which is small, as float32. maps.npz beside the page has all values as they are.
+The page holds pictures and maps as data, and colours the maps itself (`page_files/`). A map at the
+input is kept as 256 steps between its lowest and its highest value, as a grey PNG; one of a layer,
+which is small, as float32. maps.npz beside the page has all values as they are.
+
+Up to `MOST` images everything is in one file. Of more, each image has a file of its own in a folder
+beside the page, which is loaded when the image is first looked at. Such a file is a script that
+calls `jaxvisImage` with the image's number and data: a page that is opened from a disk may load no
+other kind.
 """
 
 import base64
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +25,17 @@ from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import ANY
 from jaxvis.pictures import palette, render
 from jaxvis.pictures.checks import finite_maps
-from jaxvis.report.result import Result, capitalised
+from jaxvis.report.result import capitalised
+from jaxvis.report.shown import Shown, ShownMap
 from jaxvis.text import visible
 from jaxvis.types import AnyArray
 
 STEPS = 255  # of a map at the input, from its lowest to its highest value
 JPEG_QUALITY = 90
-MOST = 12  # images on a page: with six maps each up to 3 MB
+THUMBNAIL, THUMBNAIL_QUALITY = 96, 70  # pixels of the longer side: 2 to 4 kB each
+MOST = 12  # images in one file: with six maps each up to 3 MB
+PAGE, FOLDER = "report.html", "report_files"
+SCRIPTS = ("values.js", "drawing.js", "page.js")  # one after another: one script
 COLOURS = {  # which a reader may choose, by Matplotlib's name
     palette.EVEN: "even",
     palette.LAB: "the lab's (jet)",
@@ -34,95 +44,117 @@ COLOURS = {  # which a reader may choose, by Matplotlib's name
 }
 
 
-def pages_html(result: Result) -> dict[str, str]:
-    """Return the pages of a report, whole HTML documents, by the names of their files.
+def names_of_page(count: int) -> set[str]:
+    """Return what `write_page` makes in its folder for so many images."""
+    return {PAGE, FOLDER} if count > MOST else {PAGE}
 
-    There is one, report.html, for `MOST` images; further images have pages of their own, which link
-    to each other.
-    """
+
+def write_page(shown: Shown, folder: Path) -> None:
+    """Write report.html, and of more than `MOST` images report_files/0001.js and so on."""
+    inside = len(shown.names) <= MOST
+    (folder / PAGE).write_text(page_html(shown, inside=inside), encoding="utf-8")
+    if not inside:
+        (folder / FOLDER).mkdir()
+        for number, image in enumerate(image_data(shown)):
+            text = f"jaxvisImage({number}, {_script_safe(image)});\n"
+            (folder / image_file(number)).write_text(text, encoding="utf-8")
+
+
+def image_file(number: int) -> str:
+    """Return where the data of an image are, seen from the page; `number` counts from 0."""
+    return f"{FOLDER}/{number + 1:04d}.js"
+
+
+def page_html(shown: Shown, *, inside: bool = True) -> str:
+    """Return the page, a whole HTML document, with the images' data inside or in their files."""
     import jinja2  # when a page is wanted: half of the commands write none
 
     assets = files("jaxvis.report") / "page_files"
     template = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string((assets / "page.html").read_text("utf-8"))
-    style, script = ((assets / f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    starts = range(0, len(result.files), MOST)
-    colormaps = result.colormaps()
-    names = ["report.html", *(f"report_{number}.html" for number in range(2, len(starts) + 1))]
-    return {
-        name: template.render(
-            title="What the network looks at", style=style, script=script,
-            colours=_colours(result),
-            data=_script_safe(_data(result, slice(start, start + MOST), colormaps)),
-            pages=names if names[1:] else [], here=name,
-        )
-        for name, start in zip(names, starts, strict=True)
-    }  # fmt: skip
+    return template.render(
+        title="What the network looks at",
+        style=(assets / "page.css").read_text("utf-8"),
+        script="\n".join((assets / name).read_text("utf-8") for name in SCRIPTS),
+        colours=_colours(shown), data=_script_safe(page_data(shown, inside=inside)),
+    )  # fmt: skip
 
 
-def page_data(result: Result) -> dict[str, Any]:
-    """Return what a page shows of all images, as JSON can hold it.
+def page_data(shown: Shown, *, inside: bool = True) -> dict[str, Any]:
+    """Return what the page itself holds, as JSON can hold it.
 
-    Maps are a list of `{method, rule, title, about, layer, colours, of}`: whether they are of a
-    layer, the colours they are drawn in unless others are chosen, and in `of` one entry an image:
-    `{png, low, high}`, a value v of the PNG standing for low + v / 255 (high - low), or
-    `{floats, height, width, low, high}`, little-endian float32 row by row, in base64.
+    `maps` has what is the same for all images: `{method, rule, title, about, layer, colours, low,
+    high}`: whether they are of a layer, the colours they are drawn in unless others are chosen, and
+    the lowest and highest value of all. `index` has for each image `{file, class, thumbnail,
+    source}`, and `images` what `image_data` yields, or is None: then `source` is the file that has
+    it.
     """
-    return _data(result, slice(None), result.colormaps())
-
-
-def _data(result: Result, which: slice, colormaps: Sequence[str]) -> dict[str, Any]:
-    network = result.network
-    masks = [None] * len(result.files) if result.masks is None else list(result.masks)
     return {
-        "network": visible(network.name),
-        "layer": visible(network.layer_name),
-        "size": list(result.images.shape[1:3]),
-        "images": [
+        "network": visible(shown.network),
+        "layer": visible(shown.layer),
+        "size": list(shown.pictures.shape[1:3]),
+        "index": [
             {
-                "file": visible(file.name),
-                "class": visible(network.class_name(int(index))),
-                "picture": _jpeg(picture),
-                "truth": None if mask is None else _png((255 * mask).astype(np.uint8)),
-                "top": [
-                    {"name": visible(one.name), "share": round(float(one.probability), 4)}
-                    for one in top
-                ],
+                "file": visible(name), "class": visible(class_name),
+                "thumbnail": _thumbnail(picture), "source": None if inside else image_file(number),
             }
-            for file, index, picture, mask, top in zip(
-                result.files[which], result.classes[which], result.images[which], masks[which],
-                result.predictions[which], strict=True,
+            for number, (name, class_name, picture) in enumerate(
+                zip(shown.names, shown.classes, shown.pictures, strict=True)
             )
         ],
-        "maps": [
-            _one_map(method, rule, maps[which], colormap)
-            for ((method, rule), maps), colormap in zip(
-                result.maps.items(), colormaps, strict=True
-            )
-        ],
-        "colours": {name: _bytes(_lookup(name)) for name in _colours(result)},
+        "maps": [_of_all(row) for row in shown.maps],
+        "images": list(image_data(shown)) if inside else None,
+        "colours": {name: _bytes(_lookup(name)) for name in _colours(shown)},
     }  # fmt: skip
 
 
-def _colours(result: Result) -> dict[str, str]:
+def image_data(shown: Shown) -> Iterator[dict[str, Any]]:
+    """Yield what belongs to each image, as JSON can hold it: `{file, class, picture, truth, top,
+    maps}`.
+
+    `maps` has an entry for each of the page's maps: `{png, low, high}`, a value v of the PNG
+    standing for low + v / 255 (high - low), or `{floats, height, width, low, high}`, little-endian
+    float32 row by row, in base64.
+    """
+    for number, name in enumerate(shown.names):
+        truth = None if shown.masks is None else _png((255 * shown.masks[number]).astype(np.uint8))
+        yield {
+            "file": visible(name),
+            "class": visible(shown.classes[number]),
+            "picture": _jpeg(shown.pictures[number], JPEG_QUALITY),
+            "truth": truth,
+            "top": [
+                {"name": visible(one.name), "share": round(float(one.probability), 4)}
+                for one in shown.predictions[number]
+            ],
+            "maps": [_of_one(row, number) for row in shown.maps],
+        }  # fmt: skip
+
+
+def _colours(shown: Shown) -> dict[str, str]:
     """Return what the colours are called, those that the report was asked for among them."""
-    asked = result.options.colormap
+    asked = shown.colormap
     return COLOURS if asked is None or asked in COLOURS else {asked: asked, **COLOURS}
 
 
-def _one_map(name: str, rule: str, maps: AnyArray, colormap: str) -> dict[str, Any]:
-    method = METHODS[name]
-    of_layer = method.at == "layer"
+def _of_all(row: ShownMap) -> dict[str, Any]:
+    method = METHODS[row.method]
     return {
-        "method": name,
-        "rule": rule,
-        "title": capitalised(method.title) + ("" if rule == ANY else f", {rule}"),
+        "method": row.method,
+        "rule": row.rule,
+        "title": capitalised(method.title) + ("" if row.rule == ANY else f", {row.rule}"),
         "about": method.about,
-        "layer": of_layer,
-        "colours": colormap,
-        "of": [_floats(one) if of_layer else _steps(one) for one in finite_maps(maps)],
-    }  # fmt: skip
+        "layer": method.at == "layer",
+        "colours": row.colours,
+        "low": float(np.min(row.maps)),
+        "high": float(np.max(row.maps)),
+    }
+
+
+def _of_one(row: ShownMap, number: int) -> dict[str, Any]:
+    values = finite_maps(row.maps[number])
+    return _floats(values) if METHODS[row.method].at == "layer" else _steps(values)
 
 
 def _steps(values: Float[np.ndarray, "height width"]) -> dict[str, Any]:
@@ -148,12 +180,20 @@ def _bytes(array: AnyArray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
+def _thumbnail(picture: UInt8[np.ndarray, "height width 3"]) -> str:
+    from PIL import Image
+
+    small = Image.fromarray(picture)
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return _jpeg(np.asarray(small), THUMBNAIL_QUALITY)
+
+
 def _png(grey: UInt8[np.ndarray, "height width"]) -> str:
-    return _image(grey, "PNG")
+    return _image(grey, "PNG", compress_level=4)
 
 
-def _jpeg(picture: UInt8[np.ndarray, "height width 3"]) -> str:
-    return _image(picture, "JPEG", quality=JPEG_QUALITY)
+def _jpeg(picture: UInt8[np.ndarray, "height width 3"], quality: int) -> str:
+    return _image(picture, "JPEG", quality=quality)
 
 
 def _image(array: UInt8[np.ndarray, "height width *channels"], kind: str, **options: Any) -> str:

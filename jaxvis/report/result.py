@@ -17,6 +17,7 @@ from jaxvis.models.labels import Prediction, probabilities
 from jaxvis.models.network import Network
 from jaxvis.pictures.palette import colormap_for
 from jaxvis.pictures.presets import PRESETS
+from jaxvis.report.shown import Shown, ShownMap
 from jaxvis.text import visible
 
 
@@ -65,6 +66,21 @@ class Result(NamedTuple):
             colormap_for(self.options.colormap, lab=row.lab, signed=row.signed)
             for row in self.maps.rows()
         ]
+
+    def for_page(self) -> Shown:
+        """Return what the page shows."""
+        network = self.network
+        return Shown(
+            [file.name for file in self.files], self.images, self.masks,
+            [network.class_name(int(index)) for index in self.classes], self.predictions,
+            [
+                ShownMap(method, rule, maps, colours)
+                for ((method, rule), maps), colours in zip(
+                    self.maps.items(), self.colormaps(), strict=True
+                )
+            ],
+            network.name, network.layer_name, self.options.colormap,
+        )  # fmt: skip
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""

@@ -18,7 +18,7 @@ from jaxvis.methods.maps import Maps
 from jaxvis.models.labels import Prediction
 from jaxvis.pictures.render import colormap_named, upsample
 from jaxvis.report import page
-from jaxvis.report.page import page_data, pages_html
+from jaxvis.report.page import page_data, page_html, write_page
 from jaxvis.report.result import Options, Result
 
 HEIGHT, WIDTH = 40, 56
@@ -76,10 +76,12 @@ def values_of(one):
 
 def test_the_page_holds_the_maps():
     result = made()
-    data = page_data(result)
+    data = page_data(result.for_page())
     assert [(one["method"], one["rule"]) for one in data["maps"]] == list(result.maps)
-    for one, maps in zip(data["maps"], result.maps.values(), strict=True):
-        for written, wanted in zip(one["of"], np.asarray(maps), strict=True):
+    for number, (one, maps) in enumerate(zip(data["maps"], result.maps.values(), strict=True)):
+        assert (one["low"], one["high"]) == (np.min(maps), np.max(maps))
+        for image, wanted in zip(data["images"], np.asarray(maps), strict=True):
+            written = image["maps"][number]
             step = 0 if one["method"] == "grad_cam" else (wanted.max() - wanted.min()) / 255
             np.testing.assert_allclose(values_of(written), wanted, atol=0.501 * step + 1e-12)
             assert written["low"] == wanted.min()
@@ -90,13 +92,16 @@ def test_the_page_holds_the_maps():
 
 def test_the_page_holds_the_pictures_and_the_truth():
     result = made()
-    for number, one in enumerate(page_data(result)["images"]):
+    for number, one in enumerate(page_data(result.for_page())["images"]):
         assert np.abs(image_of(one["picture"]) - result.images[number].astype(int)).mean() < 6
         np.testing.assert_array_equal(image_of(one["truth"]) > 127, result.masks[number])
         assert one["class"] == ["goose", FISH][number]
         assert [top["name"] for top in one["top"]] == [FISH, "goose"]
-    assert [one["truth"] for one in page_data(made(masks=False))["images"]] == [None, None]
-    for name, text in page_data(result)["colours"].items():
+    assert [one["truth"] for one in page_data(made(masks=False).for_page())["images"]] == [
+        None,
+        None,
+    ]
+    for name, text in page_data(result.for_page())["colours"].items():
         table = np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 3)
         wanted = colormap_named(name)(np.arange(256))[:, :3] * 255
         np.testing.assert_allclose(table, wanted, atol=0.51)
@@ -104,15 +109,15 @@ def test_the_page_holds_the_pictures_and_the_truth():
 
 def test_colours_that_were_asked_for():
     result = made()._replace(options=Options(colormap="viridis"))
-    data = page_data(result)
+    data = page_data(result.for_page())
     assert {one["colours"] for one in data["maps"]} == {"viridis"}
     assert "viridis" in data["colours"]
-    (text,) = pages_html(result).values()
+    text = page_html(result.for_page())
     assert '<option value="viridis">viridis</option>' in text
 
 
 def test_names_end_no_script():
-    (text,) = pages_html(made(1, names=[NASTY])).values()
+    text = page_html(made(1, names=[NASTY]).for_page())
     assert text.count("<script") == text.count("</script>") == 2  # data, and what reads them
     assert "<b>" not in text
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
@@ -123,23 +128,35 @@ def test_names_end_no_script():
 
 
 def test_nothing_is_fetched():
-    (text,) = pages_html(made()).values()
+    text = page_html(made().for_page())
     assert not re.findall(r"""(?:src|href)=["'](?!data:)|@import|url\(|https?://""", text)
 
 
-def test_many_images_are_many_pages(monkeypatch):
+def test_of_many_images_each_has_a_file_with_the_same_data(monkeypatch, tmp_path):
+    result = made(4)
+    inside = page_data(result.for_page())["images"]
     monkeypatch.setattr(page, "MOST", 3)
-    found = pages_html(made(7))
-    assert list(found) == ["report.html", "report_2.html", "report_3.html"]
-    files = []
-    for name, text in found.items():
-        assert re.findall(r'<a href="(.*?)"', text) == list(found)
-        assert re.findall(r'<a href="(.*?)" aria-current', text) == [name]
-        (data,) = re.findall(r'id="data">(.*?)</script>', text, re.S)
-        files += [one["file"] for one in json.loads(data)["images"]]
-        assert all(len(one["of"]) == len(json.loads(data)["images"])
-                   for one in json.loads(data)["maps"])  # fmt: skip
-    assert files == [f"image_{i}.png" for i in range(7)]
+    write_page(result.for_page(), tmp_path)
+    names = [f"report_files/000{number}.js" for number in (1, 2, 3, 4)]
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*"))
+    assert found == ["report.html", *names]
+    (text,) = re.findall(r'id="data">(.*?)</script>', (tmp_path / "report.html").read_text(), re.S)
+    data = json.loads(text)
+    assert data["images"] is None
+    assert [one["source"] for one in data["index"]] == names
+    for number, name in enumerate(names):
+        found = re.fullmatch(r"jaxvisImage\((\d+), (.*)\);\n", (tmp_path / name).read_text())
+        assert int(found[1]) == number
+        assert json.loads(found[2]) == inside[number]
+    for one, picture in zip(data["index"], result.images, strict=True):
+        assert np.abs(image_of(one["thumbnail"]) - picture.astype(int)).mean() < 8
+
+
+def test_the_index_of_hundreds_of_images_is_small():
+    image = jv.load_images(jv.demo_images()[:1])[0]
+    one = page._thumbnail(image)
+    assert max(image_of(one).shape) == page.THUMBNAIL
+    assert 300 * len(one) < 1_500_000
 
 
 # In a browser. Debian calls the two programs so.
@@ -212,7 +229,7 @@ class Page:
     def at_pixel(self, column, row):
         self.run("mark(arguments[0], arguments[1])", column, row)
         self.browser.execute_async_script(
-            "const done = arguments[0]; valuesOf(state.image).then(() => setTimeout(done, 50))"
+            "const done = arguments[0]; lookedAt(state.image).then(() => setTimeout(done, 50))"
         )
         return self.readings()
 
@@ -231,14 +248,26 @@ class Page:
 
 
 @pytest.fixture
-def written(tmp_path):
+def written(request, tmp_path):
+    if getattr(request, "param", "") == "many":
+        return request.getfixturevalue("many")
     result = made()
     path = tmp_path / "report.html"
-    path.write_text(pages_html(result)["report.html"], encoding="utf-8")
+    write_page(result.for_page(), tmp_path)
     return result, path
 
 
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """Eight images, too many for one file."""
+    monkeypatch.setattr(page, "MOST", 7)
+    result = made(8)
+    write_page(result.for_page(), tmp_path)
+    return result, tmp_path / "report.html"
+
+
 @in_a_browser
+@pytest.mark.parametrize("written", ["written", "many"], indirect=True)
 def test_it_shows_the_values_of_the_maps(browser, written):
     result, path = written
     shown = Page(browser, path, "#image=1")
@@ -359,7 +388,7 @@ def test_keys_alone(browser, written):
     _, path = written
     shown = Page(browser, path, "#with=grad_cam.guided")
     reached = []
-    for _ in range(30):
+    for _ in range(16):
         ActionChains(browser).send_keys(Keys.TAB).perform()
         reached.append(shown.run(
             "const e = document.activeElement;"
@@ -367,7 +396,11 @@ def test_keys_alone(browser, written):
         ))  # fmt: skip
     for name in ("view", "with", "divider", "strength", "colour", "scale", "top", "truth"):
         assert name in reached
-    assert sum("Image" in name for name in reached) >= 2
+    assert "Image 1: goose, image_0.png" in reached
+    shown.run("document.querySelector('#images button').focus()")
+    ActionChains(browser).send_keys(Keys.ARROW_RIGHT, Keys.ENTER).perform()
+    shown.settled()
+    assert shown.run("return state.image") == 1
     assert sum("Saliency" in name or "Grad-CAM" in name for name in reached) >= 4
     shown.run("document.getElementById('view').focus()")
     ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN).perform()
@@ -382,7 +415,7 @@ def test_keys_alone(browser, written):
 @in_a_browser
 def test_it_asks_nobody_and_says_what_it_shows(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(pages_html(made(1, names=[NASTY]))["report.html"], encoding="utf-8")
+    write_page(made(1, names=[NASTY]).for_page(), tmp_path)
     shown = Page(browser, path)
     assert shown.requests() == [path.as_uri()]
     assert shown.errors() == []
@@ -420,3 +453,203 @@ def test_it_is_printed_with_every_map(browser, written):
     pdf = base64.b64decode(printed["data"])
     assert pdf.count(b"/Subtype /Image") >= len(pictures)
     assert b"/MediaBox [0 0 594" in pdf or b"/MediaBox [0 0 595" in pdf  # A4
+
+
+@in_a_browser
+def test_an_images_file_is_loaded_when_the_image_is_looked_at(browser, many):
+    _, path = many
+    shown = Page(browser, path)
+    files = [(path.parent / f"report_files/000{n}.js").as_uri() for n in range(1, 9)]
+    assert shown.requests() == [path.as_uri(), files[0]]
+    for number in (4, 0, 4):
+        shown.run(f"document.querySelectorAll('#images button')[{number}].click()")
+        shown.settled()
+    shown.set("scale", "all")  # for which no other image is needed
+    assert shown.requests() == [files[4]]
+    for number in (1, 2, 3, 4, 0):  # the first is no longer kept
+        shown.run(f"document.querySelectorAll('#images button')[{number}].click()")
+        shown.settled()
+    assert shown.requests() == [files[1], files[2], files[3], files[0]]
+    assert shown.run("return [known.size, arrived.size]") == [4, 0]
+    assert shown.run("return document.querySelectorAll('head script').length") == 0
+    assert shown.errors() == []
+
+
+@in_a_browser
+def test_one_scale_for_all_is_that_of_all_images(browser, many):
+    result, path = many
+    shown = Page(browser, path, "#image=2&strength=100&scale=all&map=integrated_gradients.vanilla")
+    maps = np.asarray(result.maps["integrated_gradients", "vanilla"])
+    steps = np.rint(255 * (maps[2] - maps[2].min()) / np.ptp(maps[2]))
+    values = maps[2].min() + steps / 255 * np.ptp(maps[2])
+    end = np.abs(maps).max()
+    shades = np.clip((256 * (values + end) / (2 * end)).astype(int), 0, 255)
+    wanted = 255 * colormap_named("RdBu_r")(shades)[..., :3]
+    assert np.abs(shown.view() - wanted).max() <= 4  # a step's rounding, at most a shade
+
+
+@in_a_browser
+def test_a_file_that_is_missing_or_of_another_report_is_said(browser, many):
+    _, path = many
+    folder = path.parent / "report_files"
+    moved = (folder / "0003.js").rename(folder / "away")
+    (folder / "0004.js").write_text((folder / "0005.js").read_text())
+    (folder / "0006.js").write_text("jaxvisImage(5, {")
+    shown = Page(browser, path, "#at=3,4")
+    said = "const t = document.getElementById('trouble'); return t.hidden ? '' : t.textContent"
+    assert shown.run(said) == ""
+    for number, words in (
+        (2, "image_2.png are in report_files/0003.js, which is not beside this page"),
+        (3, "report_files/0004.js is not this report's: it does not have the maps of image_3.png"),
+        (5, "report_files/0006.js is not this report's"),
+    ):
+        shown.run(f"document.querySelectorAll('#images button')[{number}].click()")
+        shown.settled()
+        assert words in shown.run(said)
+        assert not shown.view().any()  # nor another image's maps
+        assert shown.readings() == []
+    moved.rename(folder / "0003.js")
+    shown.run("document.querySelectorAll('#images button')[2].click()")
+    shown.settled()
+    assert shown.run(said) == ""
+    assert shown.view().any()
+    assert len(shown.readings()) == 5
+
+
+@in_a_browser
+def test_an_image_among_many_is_found_by_class_file_and_keys(browser, many):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    _, path = many
+    shown = Page(browser, path)
+    seen = ("return [...document.querySelectorAll('#images button')]"
+            ".filter(b => b.checkVisibility()).map(b => data.index.map(one => one.file)"
+            ".indexOf(b.title))")  # fmt: skip
+    assert shown.run(seen) == [0, 1, 2, 3, 4, 5, 6, 7]
+    for words, wanted in (("GOOSE", [0, 3, 6]), ("key _5", [5]), ("4.png", [4]), ("cat", [])):
+        shown.set("find", words)
+        assert shown.run(seen) == wanted
+        found = shown.run("return document.getElementById('found').textContent")
+        assert found == f"{len(wanted)} of 8"
+    shown.set("find", "key")  # 2, 5
+    shown.run("document.getElementById('find').focus()")
+    keys = ActionChains(browser)
+    keys.send_keys(Keys.TAB, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ENTER).perform()
+    shown.settled()
+    assert shown.run("return state.image") == 5
+    shown.set("find", "")
+    for pressed, wanted in ((Keys.HOME, 0), (Keys.END, 7), (Keys.ARROW_LEFT, 6)):
+        ActionChains(browser).send_keys(pressed, Keys.SPACE).perform()
+        shown.settled()
+        assert shown.run("return state.image") == wanted
+    browser.set_window_size(500, 1000)
+    ActionChains(browser).send_keys(Keys.HOME, Keys.ARROW_DOWN, Keys.ENTER).perform()
+    shown.settled()
+    below = shown.run(
+        "const [a, ...b] = [...document.querySelectorAll('#images button')]"
+        ".map(b => b.getBoundingClientRect());"
+        "return 1 + b.findIndex(one => one.top > a.bottom && one.left === a.left)"
+    )
+    browser.set_window_size(1280, 1000)
+    assert shown.run("return state.image") == below > 1
+    tabs = "return [...document.querySelectorAll('#images button')].filter(b => b.tabIndex === 0)"
+    assert len(shown.run(tabs)) == 1
+
+
+@in_a_browser
+def test_of_many_images_the_one_shown_is_printed(browser, many):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    result, path = many
+    shown = Page(browser, path, "#image=1")
+    pictures = "return [...document.querySelectorAll('#paper img')].map(i => i.alt)"
+    for number in (1, 6):
+        shown.run(f"document.querySelectorAll('#images button')[{number}].click()")
+        shown.settled()
+        WebDriverWait(browser, 60).until(
+            lambda _, number=number: shown.run(pictures)[:1] == [f"image_{number}.png"]
+        )
+        assert len(shown.run(pictures)) == 1 + len(list(result.maps))
+    assert "printed is the image that is shown" in shown.run(
+        "return document.getElementById('about').textContent.toLowerCase()"
+    )
+
+
+@in_a_browser
+def test_values_are_said_when_asked_for_and_not_at_every_move(browser, written):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    _, path = written
+    shown = Page(browser, path, "#map=grad_cam.guided&with=saliency.vanilla")
+    shown.run(
+        "window.said = [];"
+        "const live = document.querySelectorAll('[aria-live], [role=status], output');"
+        "for (const one of live) new MutationObserver(() => said.push(one.textContent))"
+        ".observe(one, {childList: true, characterData: true, subtree: true});"
+    )
+    view = shown.run("return document.getElementById('view')")
+    moves = ActionChains(browser).move_to_element(view)
+    for _ in range(5):
+        moves = moves.move_by_offset(5, 3)
+    moves.perform()
+    assert shown.run("return state.at") != ""
+    assert shown.run("return said") == []
+    shown.run("document.getElementById('view').focus()")
+    ActionChains(browser).send_keys(Keys.ARROW_LEFT).perform()
+    shown.at_pixel(7, 9)
+    readings = {row[0]: row for row in shown.readings()}
+    cam, saliency = readings["Grad-CAM, guided"], readings["Saliency, vanilla"]
+    assert shown.run("return said.at(-1)") == (
+        f"Column 7, row 9: Grad-CAM, guided {cam[1]}, among the strongest {cam[2][4:]}; "
+        f"Saliency, vanilla {saliency[1]}, among the strongest {saliency[2][4:]}."
+    )
+    assert len(shown.run("return said")) == 2
+
+
+CONTRAST = r"""
+const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const luminance = (rgb) => {
+  const [r, g, b] = rgb.map((v) => linear(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const numbers = (text) => text.match(/[\d.]+/g).map(Number);
+const behind = (element) => {
+  for (let one = element; one; one = one.parentElement) {
+    const colour = numbers(getComputedStyle(one).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+    if (colour[3] > 0) throw new Error('a background that shines through: ' + one.outerHTML);
+  }
+};
+const found = [];
+for (const element of document.querySelectorAll('body *')) {
+  const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+  const field = ['SELECT', 'INPUT'].includes(element.tagName);
+  if (!(own || field) || ['SCRIPT', 'OPTION', 'NOSCRIPT'].includes(element.tagName)) continue;
+  const colours = [behind(element), numbers(getComputedStyle(element).color)];
+  const [dark, light] = colours.map(luminance).sort((a, b) => a - b);
+  found.push([`${element.tagName}#${element.id}`, (light + 0.05) / (dark + 0.05)]);
+}
+return found;
+"""
+
+
+@in_a_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read(scheme, browser, many):
+    """WCAG 2.2, 1.4.3: 4.5 : 1, between the colours that the browser computes."""
+    _, path = many
+    looks = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": looks})
+    try:
+        shown = Page(browser, path, "#with=grad_cam.guided&at=3,3")
+        shown.run("document.getElementById('trouble').hidden = false;"
+                  "document.getElementById('trouble').textContent = 'x'")  # fmt: skip
+        found = shown.run(CONTRAST)
+        dark = shown.run("return matchMedia('(prefers-color-scheme: dark)').matches")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert dark == (scheme == "dark")
+    assert len(found) > 60
+    assert [one for one in found if one[1] < 4.5] == []
