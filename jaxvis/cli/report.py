@@ -36,6 +36,13 @@ def add_to(commands: Any) -> None:
         f"the preset's, or {palette.LAB} for the lab's maps, {palette.EVEN} for all "
         "others")  # fmt: skip
     add("--alpha", type=shared.share, help="of the overlays; default the preset's, or 0.5")
+    add("--classes", type=shared.count, default=1, metavar="N", help="on the page, maps for the N "
+        "most probable classes of every image, one backward pass each; default "
+        "%(default)s, the one explained")  # fmt: skip
+    add("--what-if", action="store_true", help="on the page, the probability of the class as the "
+        "strongest pixels are removed, map by map: 21 forward passes each")  # fmt: skip
+    add("--microscope", action="store_true", help="on the page, the gradient before and after "
+        "every ReLU, and what each switch of the rule stops")  # fmt: skip
     add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
 
 
@@ -54,7 +61,8 @@ def run(chosen: argparse.Namespace) -> int:
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
         colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset, boxes=chosen.boxes,
-        evaluate=not chosen.no_evaluation, told=shared.told(chosen),
+        evaluate=not chosen.no_evaluation, told=shared.told(chosen), classes=chosen.classes,
+        what_if=chosen.what_if, microscope=chosen.microscope,
     )  # fmt: skip
     with Progress(chosen.quiet or chosen.json) as progress:
         done = write_report(images, chosen.out, wanted, progress=progress)

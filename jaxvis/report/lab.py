@@ -23,11 +23,14 @@ from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
 from jaxvis.pictures.presets import preset_named
 from jaxvis.report.markdown import page
+from jaxvis.report.other_classes import check_methods, other_classes
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.page import names_of_page, write_page
+from jaxvis.report.relus import seen_at_relus
 from jaxvis.report.result import Options as Options
 from jaxvis.report.result import Result, capitalised, check_layer
+from jaxvis.report.what_if import what_if
 from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
 from jaxvis.weights.load import load
@@ -79,7 +82,7 @@ def write_report(
         # as the longer of the two.
         with ThreadPoolExecutor(1) as beside:
             drawing = beside.submit(_draw, result, place)
-            result = measured(result, progress=progress)
+            result = measured(explored(result, progress=progress), progress=progress)
             progress("drawing")
             drawn = drawing.result()
         with _timed(result.seconds, "page"):
@@ -118,6 +121,7 @@ def compute(
     wanted = None if options.class_name is None else network.class_index(options.class_name)
     methods = at_hand(options.methods, network.model)
     check_layer(network, methods)
+    check_methods(methods, options.classes)
     # With their signs, as `measured` compares them too: what is compiled serves both.
     asked: Asked = {
         "layer": network.layer, "methods": methods, "rules": options.rules, "signed": True
@@ -146,6 +150,39 @@ def compute(
     )  # fmt: skip
 
 
+def explored(result: Result, *, progress: Progress = lambda _: None) -> Result:
+    """Return the result with what its options ask for beside the maps, to be explored on a page."""
+    options, network = result.options, result.network
+    with _timed(result.seconds, "explore"):
+        if options.classes > 1:
+            asked: Asked = {
+                "layer": network.layer, "methods": result.maps.methods, "rules": options.rules
+            }  # fmt: skip
+            probable = np.argsort(-result.maps.logits, axis=1, kind="stable")
+            result = result._replace(
+                others=other_classes(
+                    network, result.images, result.classes, probable[:, : options.classes].tolist(),
+                    options.classes, batch_size=BATCH, progress=progress, **asked,
+                )
+            )  # fmt: skip
+        if options.what_if:
+            found = what_if(network, _subjects(result), result.maps, progress=progress)
+            result = result._replace(what_if=found)
+        if options.microscope:
+            seen = seen_at_relus(
+                network, result.images, result.classes, options.rules, progress=progress
+            )
+            result = result._replace(relus=seen)
+    return result
+
+
+def _subjects(result: Result) -> Subjects:
+    return Subjects(
+        [file.name for file in result.files], result.images, result.classes, result.masks,
+        seeds_of(result.images),
+    )  # fmt: skip
+
+
 def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
     """Return the result with its evaluation, unless its options leave that out."""
     options = result.options
@@ -153,10 +190,7 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
         return result
     with _timed(result.seconds, "evaluate"):
         progress("measuring the maps")
-        subjects = Subjects(
-            [file.name for file in result.files], result.images, result.classes, result.masks,
-            seeds_of(result.images),
-        )  # fmt: skip
+        subjects = _subjects(result)
         asked: Asked = {
             "layer": result.network.layer, "methods": result.maps.methods, "rules": options.rules
         }  # fmt: skip

@@ -21,10 +21,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from jaxvis.evaluate.maps import name_of
 from jaxvis.methods.catalogue import METHODS
+from jaxvis.methods.maps import MapName
 from jaxvis.methods.method import ANY
 from jaxvis.pictures import palette, render
 from jaxvis.pictures.checks import finite_maps
+from jaxvis.report import what_if
+from jaxvis.report.relus import Seen
 from jaxvis.report.result import capitalised
 from jaxvis.report.shown import Shown, ShownMap
 from jaxvis.text import visible
@@ -35,7 +39,13 @@ JPEG_QUALITY = 90
 THUMBNAIL, THUMBNAIL_QUALITY = 96, 70  # pixels of the longer side: 2 to 4 kB each
 MOST = 12  # images in one file: with six maps each up to 3 MB
 PAGE, FOLDER = "report.html", "report_files"
-SCRIPTS = ("values.js", "drawing.js", "page.js")  # one after another: one script
+SCRIPTS = (
+    "values.js",
+    "drawing.js",
+    "what_if.js",
+    "microscope.js",
+    "page.js",
+)  # one after another: one script
 COLOURS = {  # which a reader may choose, by Matplotlib's name
     palette.EVEN: "even",
     palette.LAB: "the lab's (jet)",
@@ -88,8 +98,10 @@ def page_data(shown: Shown, *, inside: bool = True) -> dict[str, Any]:
     high}`: whether they are of a layer, the colours they are drawn in unless others are chosen, and
     the lowest and highest value of all. `index` has for each image `{file, class, thumbnail,
     source}`, and `images` what `image_data` yields, or is None: then `source` is the file that has
-    it.
+    it. `what_if` has the shares of the pixels at which probabilities are known, and the colour in
+    the place of those that are gone; or it is None.
     """
+    gone = shown.what_if
     return {
         "network": visible(shown.network),
         "layer": visible(shown.layer),
@@ -103,20 +115,25 @@ def page_data(shown: Shown, *, inside: bool = True) -> dict[str, Any]:
                 zip(shown.names, shown.classes, shown.pictures, strict=True)
             )
         ],
-        "maps": [_of_all(row) for row in shown.maps],
+        "maps": [_of_all(row, _further_maps(shown, place)) for place, row in enumerate(shown.maps)],
         "images": list(image_data(shown)) if inside else None,
         "colours": {name: _bytes(_lookup(name)) for name in _colours(shown)},
+        "diverging": palette.DIVERGING,
+        "what_if": gone and {"shares": gone.shares.tolist(), "colour": gone.colour.tolist()},
     }  # fmt: skip
 
 
 def image_data(shown: Shown) -> Iterator[dict[str, Any]]:
     """Yield what belongs to each image, as JSON can hold it: `{file, class, picture, truth, top,
-    maps}`.
+    maps, others, what_if, microscope}`.
 
     `maps` has an entry for each of the page's maps: `{png, low, high}`, a value v of the PNG
     standing for low + v / 255 (high - low), or `{floats, height, width, low, high}`, little-endian
-    float32 row by row, in base64.
+    float32 row by row, in base64. `others` are further classes: `{class, maps}`. The last two, or
+    None, belong to `class`: `{maps, controls}`, curves in the order of the maps and by name; and by
+    rule a list of ReLUs (`_at_relu`).
     """
+    further = shown.further or [()] * len(shown.names)
     for number, name in enumerate(shown.names):
         truth = None if shown.masks is None else _png((255 * shown.masks[number]).astype(np.uint8))
         yield {
@@ -128,7 +145,22 @@ def image_data(shown: Shown) -> Iterator[dict[str, Any]]:
                 {"name": visible(one.name), "share": round(float(one.probability), 4)}
                 for one in shown.predictions[number]
             ],
-            "maps": [_of_one(row, number) for row in shown.maps],
+            "maps": [_of_one(row.method, row.maps[number]) for row in shown.maps],
+            "others": [
+                {
+                    "class": visible(one.name),
+                    "maps": [
+                        _of_one(row.method, values)
+                        for row, values in zip(shown.maps, one.maps, strict=True)
+                    ],
+                }
+                for one in further[number]
+            ],
+            "what_if": _curves(shown, number),
+            "microscope": None if shown.relus is None else {
+                rule: [_at_relu(one) for one in rows]
+                for rule, rows in shown.relus[number].items()
+            },
         }  # fmt: skip
 
 
@@ -138,8 +170,52 @@ def _colours(shown: Shown) -> dict[str, str]:
     return COLOURS if asked is None or asked in COLOURS else {asked: asked, **COLOURS}
 
 
-def _of_all(row: ShownMap) -> dict[str, Any]:
+def _further_maps(shown: Shown, place: int) -> list[AnyArray]:
+    """Return the maps of all further classes in one row of the page."""
+    return [one.maps[place] for classes in shown.further or () for one in classes]
+
+
+def _curves(shown: Shown, number: int) -> dict[str, Any] | None:
+    """Return the curves of an image: of its maps in their order, and of the controls by name."""
+    if shown.what_if is None:
+        return None
+    curves = what_if.data(shown.what_if, number)
+    maps = [name_of(MapName(row.method, row.rule)) for row in shown.maps]
+    return {
+        "maps": [curves[name] for name in maps],
+        "controls": {name: curve for name, curve in curves.items() if name not in maps},
+    }
+
+
+def _at_relu(seen: Seen) -> dict[str, Any]:
+    """Return what is seen at a ReLU: its name and shape, shares by energy and by count (of
+    `Shares`), and channels."""
+    return {
+        "name": visible(seen.name),
+        "shape": seen.shape,
+        "energy": [round(share, 5) for share in seen.by_energy],
+        "count": [round(share, 5) for share in seen.by_count],
+        "channels": [
+            {
+                "number": one.number,
+                "arrives": _signed(one.arrives, np.abs(one.arrives).max()),
+                "passed": _signed(one.passed, np.abs(one.arrives).max()),
+            }
+            for one in seen.channels
+        ],
+    }
+
+
+def _signed(values: Float[np.ndarray, "h w"], limit: float) -> dict[str, Any]:
+    """Return values from -limit to limit in 255 steps, int8 row by row, in base64."""
+    steps = np.rint(127 * values / limit) if limit > 0 else 0 * values
+    height, width = values.shape
+    return {"values": _bytes(steps.astype(np.int8)), "height": height, "width": width}
+
+
+def _of_all(row: ShownMap, further: Sequence[AnyArray]) -> dict[str, Any]:
     method = METHODS[row.method]
+    every = (row.maps, *further)
     return {
         "method": row.method,
         "rule": row.rule,
@@ -147,14 +223,14 @@ def _of_all(row: ShownMap) -> dict[str, Any]:
         "about": method.about,
         "layer": method.at == "layer",
         "colours": row.colours,
-        "low": float(np.min(row.maps)),
-        "high": float(np.max(row.maps)),
+        "low": min(float(np.min(maps)) for maps in every),
+        "high": max(float(np.max(maps)) for maps in every),
     }
 
 
-def _of_one(row: ShownMap, number: int) -> dict[str, Any]:
-    values = finite_maps(row.maps[number])
-    return _floats(values) if METHODS[row.method].at == "layer" else _steps(values)
+def _of_one(method: str, maps: AnyArray) -> dict[str, Any]:
+    values = finite_maps(maps)
+    return _floats(values) if METHODS[method].at == "layer" else _steps(values)
 
 
 def _steps(values: Float[np.ndarray, "height width"]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Channel(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One ReLU for one image: its layer, the shape there, shares by two measures, channels."""
+    """One ReLU for one image: its layer, the shape there, shares by energy and count, channels."""
 
     name: str
     shape: tuple[int, ...]

@@ -17,7 +17,10 @@ from jaxvis.models.labels import Prediction, probabilities
 from jaxvis.models.network import Network
 from jaxvis.pictures.palette import colormap_for
 from jaxvis.pictures.presets import PRESETS
-from jaxvis.report.shown import Shown, ShownMap
+from jaxvis.report.other_classes import OtherClasses
+from jaxvis.report.relus import Seen
+from jaxvis.report.shown import Further, Shown, ShownMap
+from jaxvis.report.what_if import WhatIf
 from jaxvis.text import visible
 
 
@@ -37,6 +40,9 @@ class Options(NamedTuple):
     preset: str | None = None  # of PRESETS: how another library shows maps
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
+    classes: int = 1  # of each image: the one explained, and the most probable others, on the page
+    what_if: bool = False  # measure how the class fares as the strongest pixels go, for the page
+    microscope: bool = False  # look at the gradient before and after every ReLU, for the page
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
 
 
@@ -54,6 +60,9 @@ class Result(NamedTuple):
     seconds: dict[str, float]
     options: Options
     evaluation: Evaluation | None
+    others: OtherClasses | None = None
+    what_if: WhatIf | None = None
+    relus: Sequence[Mapping[str, Sequence[Seen]]] | None = None
 
     def drawn(self) -> Maps:
         """Return the maps that figures show: with their signs, if that is how the preset does."""
@@ -79,8 +88,21 @@ class Result(NamedTuple):
                     self.maps.items(), self.colormaps(), strict=True
                 )
             ],
-            network.name, network.layer_name, self.options.colormap,
+            network.name, network.layer_name, self.options.colormap, self._further(), self.what_if,
+            self.relus,
         )  # fmt: skip
+
+    def _further(self) -> list[list[Further]] | None:
+        if self.others is None:
+            return None
+        classes, maps = self.others
+        return [
+            [
+                Further(self.network.class_name(int(index)), [a[row, k] for a in maps.values()])
+                for k, index in enumerate(indices)
+            ]
+            for row, indices in enumerate(classes)
+        ]
 
     def class_titles(self) -> list[str]:
         """Return file, class and probability of every image, as its title in a figure."""

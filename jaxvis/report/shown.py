@@ -1,12 +1,14 @@
 """What a page shows: names, pictures and maps, wherever they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from jaxvis.models.labels import Prediction
+from jaxvis.report.relus import Seen
+from jaxvis.report.what_if import WhatIf
 from jaxvis.types import AnyArray
 
 
@@ -26,6 +28,13 @@ class ShownMap(NamedTuple):
     colours: str
 
 
+class Further(NamedTuple):
+    """One more class of an image: its name, and a map (h, w) for each row of the page."""
+
+    name: str
+    maps: Sequence[AnyArray]
+
+
 class Shown(NamedTuple):
     """All that a page shows of n images.
 
@@ -38,6 +47,9 @@ class Shown(NamedTuple):
         maps: a row for each method and rule.
         network, layer: their names.
         colormap: the colours asked for, which a reader may then choose; None if none were.
+        further: of each image more classes, which a reader may choose; None if there are none.
+        what_if: probabilities as the strongest pixels go, for the classes explained.
+        relus: of each image and by rule, what the microscope sees, for the classes explained.
     """
 
     names: Sequence[str]
@@ -49,3 +61,6 @@ class Shown(NamedTuple):
     network: str
     layer: str
     colormap: str | None = None
+    further: Sequence[Sequence[Further]] | None = None
+    what_if: WhatIf | None = None
+    relus: Sequence[Mapping[str, Sequence[Seen]]] | None = None

@@ -14,12 +14,18 @@ import pytest
 from PIL import Image
 
 import jaxvis as jv
+from jaxvis.evaluate.maps import name_of
+from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.methods.maps import Maps
+from jaxvis.methods.microscope import Shares
 from jaxvis.models.labels import Prediction
 from jaxvis.pictures.render import colormap_named, upsample
 from jaxvis.report import page
+from jaxvis.report.other_classes import OtherClasses
 from jaxvis.report.page import page_data, page_html, write_page
+from jaxvis.report.relus import Channel, Seen
 from jaxvis.report.result import Options, Result
+from jaxvis.report.what_if import WhatIf
 
 HEIGHT, WIDTH = 40, 56
 NASTY = "<script>document.title='no'<!--\"'&\n\u202egpj.png"
@@ -58,6 +64,32 @@ def made(count=2, names=None, masks=True):
         pictures, shown if masks else None,
         network, np.arange(count) % 3, [top] * count, kept, kept, {}, Options(), None,
     )  # fmt: skip
+
+
+def explored(count=2):
+    """The same with two more classes of every image, what if, and the microscope."""
+    result = made(count)
+    rng = np.random.default_rng(5)
+    more = {}
+    for (method, rule), maps in result.maps.items():
+        a = rng.normal(size=(count, 2, *maps.shape[1:])).astype(np.float32)
+        more.setdefault(method, {})[rule] = a if method == "integrated_gradients" else np.abs(a)
+    classes = np.array([[2, 1], [0, 2], [0, 1]])[np.arange(count) % 3]
+    names = [name_of(key) for key in result.maps]
+    curves = {name: rng.random((count, 5)).astype(np.float32) for name in (*names, *BASELINES)}
+    gone = WhatIf(np.linspace(0, 1, 5, dtype=np.float32), curves, np.array([9, 200, 30], np.uint8))
+    channel = Channel(4, *rng.normal(size=(2, 6, 7)).astype(np.float32))
+    relus = [
+        {
+            rule: [
+                Seen("fc1", (8,), Shares(0.5, 0.25, 0.125, 0.125), Shares(0.1, 0.2, 0.3, 0.4), []),
+                Seen(FISH, (6, 7, 8), Shares(1, 0, 0, 0), Shares(0, 1, 0, 0), [channel]),
+            ]
+            for rule in ("vanilla", "guided")
+        }
+    ] * count
+    others = OtherClasses(classes, Maps(None, more))
+    return result._replace(others=others, what_if=gone, relus=relus)
 
 
 def image_of(text):
@@ -105,6 +137,46 @@ def test_the_page_holds_the_pictures_and_the_truth():
         table = np.frombuffer(base64.b64decode(text), np.uint8).reshape(256, 3)
         wanted = colormap_named(name)(np.arange(256))[:, :3] * 255
         np.testing.assert_allclose(table, wanted, atol=0.51)
+
+
+def test_the_page_holds_what_it_is_explored_with():
+    result = explored()
+    data = page_data(result.for_page())
+    assert data["what_if"] == {"shares": [0, 0.25, 0.5, 0.75, 1], "colour": [9, 200, 30]}
+    labels = result.network.labels
+    for number, image in enumerate(data["images"]):
+        names = [labels[index] for index in result.others.classes[number]]
+        assert [other["class"] for other in image["others"]] == names
+        for k, other in enumerate(image["others"]):
+            for one, maps in zip(other["maps"], result.others.maps.values(), strict=True):
+                step = 0 if "floats" in one else np.ptp(maps[number, k]) / 255
+                np.testing.assert_allclose(values_of(one), maps[number, k], atol=0.51 * step + 1e-7)
+        curves = result.what_if.curves
+        for key, curve in zip(result.maps, image["what_if"]["maps"], strict=True):
+            np.testing.assert_allclose(curve, curves[name_of(key)][number], atol=1e-4)
+        assert list(image["what_if"]["controls"]) == list(BASELINES)
+        dense, convolution = image["microscope"]["guided"]
+        assert dense["energy"] == [0.5, 0.25, 0.125, 0.125]
+        assert dense["count"] == [0.1, 0.2, 0.3, 0.4]
+        assert dense["channels"] == []
+        (channel,) = convolution["channels"]
+        wanted = result.relus[number]["guided"][1].channels[0]
+        limit = np.abs(wanted.arrives).max()
+        for what in ("arrives", "passed"):
+            steps = np.frombuffer(base64.b64decode(channel[what]["values"]), np.int8)
+            values = np.clip(getattr(wanted, what), -limit, limit).ravel()
+            np.testing.assert_allclose(steps / 127 * limit, values, atol=0.51 * limit / 127)
+    for row, maps, more in zip(
+        data["maps"], result.maps.values(), result.others.maps.values(), strict=True
+    ):
+        assert row["low"] == pytest.approx(min(maps.min(), more.min()))
+        assert row["high"] == pytest.approx(max(maps.max(), more.max()))
+    plain = page_data(made().for_page())
+    assert plain["what_if"] is None
+    assert all(
+        one["others"] == [] and one["what_if"] is one["microscope"] is None
+        for one in plain["images"]
+    )
 
 
 def test_colours_that_were_asked_for():
@@ -347,6 +419,78 @@ def test_every_control_changes_what_it_says(browser, written):
 
 
 @in_a_browser
+def test_it_is_explored(browser, tmp_path):
+    result = explored()
+    write_page(result.for_page(), tmp_path)
+    shown = Page(browser, tmp_path / "report.html", "#image=1&map=saliency.guided")
+    assert shown.errors() == []
+    hidden = (
+        "return ['class-label', 'what-if', 'microscope']"
+        ".map(name => document.getElementById(name).hidden)"
+    )
+    assert shown.run(hidden) == [False] * 3
+
+    # A further class: the values under the mark are those of its maps, the rest belongs to another.
+    shown.set("class", "2")
+    readings = shown.at_pixel(3, 2)
+    maps = result.others.maps["saliency", "guided"][1, 1]
+    (row,) = [one for one in readings if one[0] == "Saliency, guided"]
+    assert float(row[1]) == pytest.approx(
+        float(maps[2, 3]), abs=float(0.51 * np.ptp(maps) / 255), rel=1e-3
+    )
+    assert "for key, on image_1.png" in shown.run(
+        "return document.getElementById('caption').textContent"
+    )
+    assert shown.run(hidden) == [False, True, True]
+    assert "class=2" in shown.run("return location.hash")
+    shown.set("class", "0")
+
+    # A quarter of the pixels gone, and what that does to the class.
+    shown.set("removed", 25)
+    text = shown.run("return document.getElementById('without').toDataURL()")
+    left = image_of(text)[..., :3].astype(int)
+    gone = (left == [9, 200, 30]).all(axis=-1)
+    maps = np.asarray(result.maps["saliency", "guided"][1])
+    steps = np.rint(255 * (maps - maps.min()) / np.ptp(maps)).ravel()  # as the page has them
+    order = np.argsort(-steps, kind="stable")[: round(0.25 * maps.size)]
+    wanted = np.zeros(maps.size, bool)
+    wanted[order] = True
+    np.testing.assert_array_equal(gone, wanted.reshape(maps.shape))
+    said = shown.run("return document.getElementById('what-if-says').textContent")
+    curves = {name: curve[1] for name, curve in result.what_if.curves.items()}
+    assert f"a probability of {100 * curves['saliency guided'][1]:.1f} %" in said
+    assert f"({100 * curves['saliency guided'][0]:.1f} % before)" in said
+    for name in BASELINES:
+        assert f"{name} {100 * curves[name][1]:.1f} %" in said
+    shown.set("removed", 0)
+    text = shown.run("return document.getElementById('without').toDataURL()")
+    assert np.abs(image_of(text)[..., :3].astype(int) - result.images[1]).mean() < 6
+    lines = shown.run(
+        "return [...document.querySelectorAll('#curves polyline')]"
+        ".map(line => [line.textContent, line.getAttribute('points')])"
+    )
+    assert [name for name, _ in lines] == [*BASELINES, "Saliency, guided"]
+    heights = [float(point.split(",")[1]) for point in lines[-1][1].split()]
+    whole = shown.run("return [downCurve(0), downCurve(1)]")
+    wanted = [whole[0] + p * (whole[1] - whole[0]) for p in curves["saliency guided"]]
+    np.testing.assert_allclose(heights, wanted, atol=0.06)
+
+    # The microscope: rows from the logit down, by energy and by count.
+    rows = "return [...document.querySelectorAll('#relus tr')].map(r => r.textContent)"
+    dense, convolution = shown.run(rows)
+    assert dense.startswith("fc1 8")
+    assert "passes 50.0 %" in dense
+    assert convolution.startswith(FISH)
+    assert "channel 4" in convolution
+    shown.set("measure", "count")
+    assert "stopped: both 40.0 %" in shown.run(rows)[0]
+    assert shown.run("return location.hash") == (
+        "#image=1&map=saliency.guided&at=3,2&removed=0&measure=count"
+    )
+    assert shown.errors() == []
+
+
+@in_a_browser
 def test_an_address_is_a_view(browser, written):
     _, path = written
     address = (
@@ -424,7 +568,8 @@ def test_it_asks_nobody_and_says_what_it_shows(browser, tmp_path):
     assert "<script>document.title='no'<!--" in caption
     assert FISH in caption
     labels = shown.run(
-        "return [...document.querySelectorAll('canvas')].map(c => c.getAttribute('aria-label'))"
+        "return [...document.querySelectorAll('#view, #maps canvas')]"
+        ".map(canvas => canvas.getAttribute('aria-label'))"
     )
     assert all(re.search("strongest at the (top|middle|bottom) (left|centre|right)", label)
                for label in labels)  # fmt: skip

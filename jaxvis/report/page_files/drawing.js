@@ -57,7 +57,8 @@ function nothing(error, turn) {
     canvas.width = WIDTH; // which clears it
     canvas.setAttribute("aria-label", "nothing to show");
   }
-  for (const element of document.querySelectorAll(".cross, #handle")) element.hidden = true;
+  for (const element of document.querySelectorAll(".cross, #handle, #what-if, #microscope, #class-label"))
+    element.hidden = true;
   for (const value of document.querySelectorAll("#maps .value")) value.textContent = "";
   document.body.dataset.drawn = turn;
 }
@@ -73,7 +74,7 @@ async function draw() {
     return;
   }
   if (turn !== drawing) return; // something else is asked for by now
-  const { image, photo, maps } = found;
+  const { image, explained, photo, maps } = found;
   at("trouble").hidden = true;
   at("truth-label").hidden = !image.truth;
   const view = at("view"), chosen = keys.indexOf(state.map), other = keys.indexOf(state.with);
@@ -95,8 +96,12 @@ async function draw() {
     canvas.setAttribute("aria-label", said(index, maps[index]));
   }
   view.setAttribute("aria-label", `${image.file}: ${said(chosen, maps[chosen])}`);
-  at("caption").textContent = captionOf(image, chosen, other);
+  at("caption").textContent = captionOf(image, explained, chosen, other);
+  chooseClasses(image);
   read(maps);
+  await drawWhatIf(image, explained, maps, chosen);
+  drawMicroscope(explained, chosen);
+  if (turn !== drawing) return;
   document.body.dataset.drawn = turn; // for whoever waits for it
 }
 
@@ -118,11 +123,11 @@ function said(index, map) {
 }
 
 function predictions(image) {
-  return image.top.map((one) => `${one.name} ${(100 * one.share).toFixed(1)} %`).join(", ");
+  return image.top.map((one) => `${one.name} ${percent(one.share)}`).join(", ");
 }
 
-function captionOf(image, chosen, other) {
+function captionOf(image, explained, chosen, other) {
   const compared = other < 0 ? "" : ` On the right of the line: ${data.maps[other].title}.`;
-  return `${data.maps[chosen].title} for ${image.class}, on ${image.file}.${compared} ` +
+  return `${data.maps[chosen].title} for ${explained.class}, on ${image.file}.${compared} ` +
     `The network says: ${predictions(image)}. ${data.maps[chosen].about}`;
 }

@@ -1,7 +1,8 @@
 // What is shown is a function of `state`, and `state` is the address behind #: a link to a view.
 
 const START = {
-  image: 0, map: keys[0], with: "", divider: 50, strength: 60, colour: "", scale: "own", top: 100, truth: 0, at: "",
+  image: 0, class: 0, map: keys[0], with: "", divider: 50, strength: 60, colour: "", scale: "own", top: 100, truth: 0, at: "",
+  removed: 20, measure: "energy",
 };
 const state = { ...START };
 
@@ -45,8 +46,9 @@ function read(maps) {
 // Only values change with the mark, so nothing is drawn anew.
 async function hover(x, y) {
   state.at = `${Math.min(WIDTH - 1, Math.max(0, x))},${Math.min(HEIGHT - 1, Math.max(0, y))}`;
-  const index = state.image, found = await lookedAt(index).catch(() => null); // `draw` says why
-  if (found && index === state.image) read(found.maps);
+  const index = state.image, place = state.class;
+  const found = await lookedAt(index).catch(() => null); // `draw` says why
+  if (found && index === state.image && place === state.class) read(found.maps);
   return found;
 }
 
@@ -79,13 +81,14 @@ function valid(name, text) {
   if (name === "map" || name === "with") return keys.includes(text) || text === start ? text : start;
   if (name === "colour") return text in lookups ? text : "";
   if (name === "scale") return text === "all" ? "all" : "own";
+  if (name === "measure") return text === "count" ? "count" : "energy";
   if (name === "at") {
     const place = text.split(",").map(Number);
     const fits = place.length === 2 && place.every(Number.isInteger) && place.every((n) => n >= 0) &&
       place[0] < WIDTH && place[1] < HEIGHT;
     return fits ? text : "";
   }
-  const most = { image: data.index.length - 1, truth: 1 }[name] ?? 100;
+  const most = { image: data.index.length - 1, class: 99, truth: 1 }[name] ?? 100;
   const value = Number(text);
   return Number.isInteger(value) && value >= (name === "top" ? 1 : 0) && value <= most ? value : start;
 }
@@ -116,7 +119,7 @@ function show() {
   reach(state.image);
   for (const [index, button] of [...document.querySelectorAll("#maps button")].entries())
     button.setAttribute("aria-pressed", String(keys[index] === state.map));
-  for (const name of ["with", "divider", "strength", "colour", "scale", "top"]) at(name).value = state[name];
+  for (const name of ["with", "divider", "strength", "colour", "scale", "top", "removed", "measure"]) at(name).value = state[name];
   at("truth").checked = Boolean(state.truth);
   at("divider-label").hidden = state.with === "";
   at("top-says").textContent = state.top === 100 ? "all" : `${state.top} %`;
@@ -157,6 +160,14 @@ function build() {
   at("maps").style.setProperty("--columns", rules > 1 ? rules : 3); // a method is a row
   at("with").append(make("option", { value: "", textContent: "nothing" }),
     ...data.maps.map((map, index) => make("option", { value: keys[index], textContent: map.title })));
+}
+
+// The class explained comes first; not every image has as many.
+function chooseClasses(image) {
+  const names = [image.class, ...image.others.map((other) => other.class)];
+  at("class-label").hidden = names.length < 2;
+  at("class").replaceChildren(...names.map((name, place) => make("option", { value: place, textContent: name })));
+  at("class").value = state.class < names.length ? state.class : 0;
 }
 
 // --- the index: one stop of the Tab key, in which arrow keys move -------------------------------
@@ -213,9 +224,10 @@ function listen() {
     const [x, y] = state.at ? state.at.split(",").map(Number) : [WIDTH >> 1, HEIGHT >> 1];
     mark(x + dx, y + dy);
   });
-  for (const name of ["divider", "strength", "top"])
+  for (const name of ["divider", "strength", "top", "removed"])
     at(name).addEventListener("input", () => set({ [name]: Number(at(name).value) }));
-  for (const name of ["with", "colour", "scale"])
+  at("class").addEventListener("change", () => set({ class: Number(at("class").value) }));
+  for (const name of ["with", "colour", "scale", "measure"])
     at(name).addEventListener("change", () => set({ [name]: at(name).value }));
   at("truth").addEventListener("change", () => set({ truth: Number(at("truth").checked) }));
   document.addEventListener("keydown", (event) => {
@@ -239,7 +251,7 @@ async function paper() {
   delete document.body.dataset.paper;
   const articles = [];
   for (const index of wanted) {
-    const { image, photo, maps } = await (data.images ? ready(index) : lookedAt(index));
+    const { image, photo, maps } = await (data.images ? ready(index, 0) : lookedAt(index, 0));
     const row = make("div", { className: "row" },
       make("figure", {}, make("img", { src: image.picture, alt: image.file }),
         make("figcaption", { textContent: `${image.file}: ${image.class}` })));

@@ -41,7 +41,7 @@ function loaded(index) {
   });
 }
 
-// All that belongs to one image: {file, class, picture, truth, top, maps}.
+// All that belongs to one image: {file, class, picture, truth, top, maps, others, what_if, microscope}.
 async function imageData(index) {
   return data.images ? data.images[index] : loaded(index);
 }
@@ -98,21 +98,23 @@ async function decoded(one) {
   return { values, sorted: Float32Array.from(values, Math.abs).sort(), sum, low: one.low, high: one.high };
 }
 
-// An image ready to be drawn: its data, its photograph, and its maps' values.
-async function ready(index) {
+// An image ready to be drawn: its data, its photograph, and the values of its maps for one of its
+// classes, `explained`: {class, maps}, which of the first class has `what_if` and `microscope` too.
+async function ready(index, place) {
   const image = await imageData(index);
-  const [photo, maps] = await Promise.all([picture(image.picture), Promise.all(image.maps.map(decoded))]);
-  return { image, photo, maps };
+  const explained = place > 0 && image.others[place - 1] ? image.others[place - 1] : image;
+  const [photo, maps] = await Promise.all([picture(image.picture), Promise.all(explained.maps.map(decoded))]);
+  return { image, explained, photo, maps };
 }
 
-const KEPT = 4; // images: with six maps some 3 MB each
+const KEPT = 4; // images and classes: with six maps some 3 MB each
 const known = new Map(); // those that were looked at last, the newest at the end
-function lookedAt(index) {
-  const found = known.get(index) ?? ready(index);
-  known.delete(index);
-  known.set(index, found);
+function lookedAt(index, place = state.class) {
+  const key = `${index} ${place}`, found = known.get(key) ?? ready(index, place);
+  known.delete(key);
+  known.set(key, found);
   if (known.size > KEPT) known.delete(known.keys().next().value);
-  found.catch(() => known.delete(index)); // asked for again, it is loaded again
+  found.catch(() => known.delete(key)); // asked for again, it is loaded again
   return found;
 }
 
