@@ -79,6 +79,7 @@ from .pictures.render import heat_map as heat_map
 from .pictures.render import normalize as normalize
 from .pictures.render import overlay as overlay
 from .pictures.render import upsample as upsample
+from .report.viewer import show as show
 from .streaming.batches import explain_batches as explain_batches
 from .version import __version__ as __version__
 from .weights.errors import WeightsError as WeightsError

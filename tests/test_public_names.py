@@ -25,6 +25,7 @@ SIGNATURES = {
     "about, of_both=?, of_chain=?)",
     "Network": "(model, size, preprocess, labels, layer, name, output=?, resample=?)",
     "AtRelu": "(arrives, passed, on)",
+    "show": "(maps, images, *, network=?, classes=?, names=?, masks=?)",
     "microscope": "(model, x, classes=?, *, rule=?, score=?)",
     "Pass": "(x, input_gradient, activation, activation_gradient, plain_gradient=?)",
     "PRESETS": PLAIN,

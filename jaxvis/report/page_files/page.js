@@ -102,7 +102,10 @@ function fromAddress() {
 function write() {
   const changed = Object.entries(state).filter(([name, value]) => value !== START[name]);
   const address = new URLSearchParams(changed.map(([name, value]) => [name, String(value)])).toString();
-  history.replaceState(null, "", `#${address.replaceAll("%2C", ",")}`);
+  try {
+    history.replaceState(null, "", `#${address.replaceAll("%2C", ",")}`);
+  } catch { // in a notebook's output there is no address of the page's own
+  }
 }
 
 async function set(changes) {
@@ -136,7 +139,8 @@ function make(tag, properties = {}, ...children) {
 function build() {
   const count = data.index.length;
   at("about").textContent = `${count} ${count === 1 ? "image" : "images"}, ` +
-    `${data.maps.length} maps each; network ${data.network}, layer ${data.layer}. ` + (data.images
+    `${data.maps.length} ${data.maps.length === 1 ? "map" : "maps"} each` +
+    `${data.network && `; network ${data.network}, layer ${data.layer}`}. ` + (data.images
     ? "Everything is in this file: it works without a network."
     : "It works without a network; the images' maps are in the folder report_files beside this file. " +
       "What is printed is the image that is shown.");
