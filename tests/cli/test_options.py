@@ -7,6 +7,7 @@ one that no test names fails `test_no_option_is_untested`.
 """
 
 import argparse
+import base64
 import contextlib
 import csv
 import functools
@@ -15,6 +16,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -405,6 +407,68 @@ def coloured(raw, colormap, figure, *, percentile=100.0):
 
 def blended(images, colours, alpha):
     return np.rint((1 - alpha) * images + alpha * colours).astype(np.uint8)
+
+
+def page_of(done):
+    """Return what the images of a report's page hold."""
+    text = Path(done["page"]).read_text("utf-8")
+    (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    return json.loads(data)["images"]
+
+
+def floats(one):
+    values = np.frombuffer(base64.b64decode(one["floats"]), "<f4")
+    return values.reshape(one["height"], one["width"])
+
+
+@proves("report --classes")
+def test_further_classes():
+    """The page has maps for the most probable classes, the one explained first and once."""
+    logits = np.asarray(tiny("highest")(jv.preprocess(pictures())))
+    for arguments, given in (((), None), (("--class", "fish"), 2)):
+        done, _ = report("--classes", "3", "--layer", LAYER, *GRAD_CAM, *arguments)
+        for number, image in enumerate(page_of(done)):
+            order = np.argsort(-logits[number]).tolist()
+            first = order[0] if given is None else given
+            rest = [index for index in order if index != first]
+            assert [other["class"] for other in image["others"]] == [LABELS[i] for i in rest]
+            for index, one in zip([first, *rest], [image, *image["others"]], strict=True):
+                wanted = maps_of("grad_cam", classes=index, layer=LAYER)[number]
+                assert same(floats(one["maps"][0]), wanted)
+    assert all(image["others"] == [] for image in page_of(report(*GRAD_CAM)[0]))
+
+
+@proves("report --what-if")
+def test_what_if():
+    """A quarter of the pixels gone, those of the largest values first, by a loop."""
+    done, maps = report("--what-if")
+    x = np.array(jv.preprocess(pictures()))
+    for number, image in enumerate(page_of(done)):
+        order = np.argsort(-maps["saliency_vanilla"][number].ravel(), kind="stable")
+        left = x[number].reshape(-1, 3).copy()
+        left[order[: round(0.25 * len(order)) + 4]] = 0  # steps of 5 % are 52 of 1024 pixels
+        logits = np.asarray(tiny("highest")(left.reshape(1, *SIZE, 3)))
+        wanted = jax.nn.softmax(logits)[0, maps["classes"][number]]
+        assert image["what_if"]["maps"][0][5] == pytest.approx(float(wanted), abs=2e-4)
+        assert list(image["what_if"]["controls"]) == list(BASELINES)
+    assert all(image["what_if"] is None for image in page_of(report()[0]))
+
+
+@proves("report --microscope")
+def test_microscope():
+    done, maps = report("--microscope", "--rules", "guided", "--methods", "saliency")
+    x = jv.preprocess(pictures())
+    for number, image in enumerate(page_of(done)):
+        (rule,) = image["microscope"]
+        seen = jv.microscope(
+            tiny("highest"), x[number : number + 1], int(maps["classes"][number]), rule=jv.GUIDED
+        )
+        assert rule == "guided"
+        assert [row["name"] for row in image["microscope"][rule]] == list(seen)[::-1]
+        for row in image["microscope"][rule]:
+            g, h = (np.asarray(a, np.float64) for a in seen[row["name"]][:2])
+            assert row["energy"][0] == pytest.approx((h**2).sum() / (g**2).sum(), abs=1e-4)
+    assert all(image["microscope"] is None for image in page_of(report()[0]))
 
 
 @proves("report --alpha")
