@@ -78,6 +78,11 @@ def run(chosen: argparse.Namespace) -> int:
             )
         if done["conclusion"]:
             say(done["conclusion"][0])
+        spent = done["seconds"]
+        say(
+            f"{spent['maps']:.1f} s for the maps, {spent['compile']:.1f} s to compile them, "
+            f"{spent['draw']:.1f} s for the drawing"
+        )
         say(f"{len(done['figures'])} figures and {visible(done['maps'])}")
         say(f"to explore in a browser: {visible(done['page'])}")
         say(f"report: {visible(done['report'])}")

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Unpack
 
+import jax
+
 from jaxvis.errors import InputError
 from jaxvis.evaluate.conclusion import conclusion
 from jaxvis.evaluate.maps import BATCH, all_maps, baseline_maps, by_name, enlarged
@@ -103,24 +105,40 @@ def evaluate_quickly(
 ) -> Evaluation:
     """Ask what a report has time for, of its own maps, made with `signed=True`.
 
-    The options are the others that the maps were made with.
+    Where the object is, is asked of every image, if there are masks; the rest, which takes a
+    forward pass a map and six explanations an image, of the first 24. The options are the others
+    that the maps were made with.
     """
     network = as_network(network)
-    maps = by_name(own.shown())
+    few = subjects.first(CLOSELY)
     where, matters = [], []
     for start in range(0, len(subjects.images), BATCH):
         part = subjects.slice(start, start + BATCH)
-        small = {name: a[start : start + BATCH] for name, a in maps.items()}
+        if part.masks is None and start >= len(few.images):
+            break
+        small = by_name(_slice(own, start, start + BATCH).shown())
         large = enlarged(small, part) | baseline_maps(part)
         if part.masks is not None:
             where.append(where_is_it(large, part.masks))
-        matters.append(does_it_matter_quickly(network, part, large))
+        if start < len(few.images):
+            matters.append(does_it_matter_quickly(network, part, large))
     questions = [joined(parts) for parts in (where, matters) if parts]
-    order, left_out = _layers(network, subjects)
+    order, left_out = _layers(network, few)
     if order is not None:
-        questions += does_it_depend_quickly(network, subjects, own=own, order=order, **options)
+        own = _slice(own, 0, len(few.images))
+        questions += does_it_depend_quickly(network, few, own=own, order=order, **options)
+    if len(few.images) < len(subjects.images):
+        left_out = [
+            f"What takes long was asked of the first {len(few.images)} of the "
+            f"{len(subjects.images)} images; `jaxvis evaluate` asks it of as many as you like.",
+            *left_out,
+        ]
     found = verdict(questions)
     return Evaluation(questions, None, found, conclusion(questions, found) + left_out, {})
+
+
+def _slice(maps: Maps, start: int, stop: int) -> Maps:
+    return jax.tree.map(lambda a: a[start:stop], maps)
 
 
 def _layers(network: Network, subjects: Subjects) -> tuple[tuple[str, ...] | None, list[str]]:

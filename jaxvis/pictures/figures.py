@@ -6,7 +6,6 @@ The style that the user has set does not reach it.
 """
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,10 +16,11 @@ from jaxvis.errors import InputError
 from jaxvis.pictures import render
 from jaxvis.pictures.checks import check_images, maps_for
 from jaxvis.pictures.colour_bar import Bar, draw_bar
+from jaxvis.pictures.lettering import text_height, wrapped
 from jaxvis.pictures.palette import Colours, colormap_for
 from jaxvis.pictures.presets import present, preset_named
+from jaxvis.pictures.sheet import Row, sheet
 from jaxvis.pictures.style import plain_style
-from jaxvis.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 CELL = 2.4  # inches of a panel's width: 360 pixels for the 224 of an input
 SMALL_CELL = 1.6  # the least that a panel of the comparison grid shrinks to: 240 pixels
 MOST_COLUMNS = 5  # of a row of images, before it goes on in a next line
-MOST_COMPARED = 16
+MOST_LARGE = 16  # images in large panels; more are small, on a contact sheet
+MOST_COMPARED = 48
 PERCENTILE = 99.5  # a few pixels of a saliency map are far above the rest
 SIGNS = ("negative", "0", "positive")  # what the ends and the middle of colours mean
 TITLE, HEADING = 12, 9  # points
@@ -42,23 +43,16 @@ RawMaps = Float[Any, "n h w"]
 Titles = Sequence[str] | None
 
 
-class _Row(NamedTuple):
-    """Pictures to draw side by side, remarks on them, and their colour bar."""
-
-    pictures: UInt8[np.ndarray, "n height width 3"]
-    remarks: list[str]
-    label: str = ""
-    bar: Bar | None = None
-
-
 @plain_style()
 def figure_images(images: Images, titles: Titles = None, *, title: str | None = None) -> "Figure":
     """Return the figure of the images, five at most in a line, each under its title.
 
+    More than 16 images are small, twelve at most in a line, here and in the other figures.
+
     Raises `ValueError` for images that are not uint8 RGB or another number of titles.
     """
     images = _checked(images, titles)
-    return _lines([_Row(images, [""] * len(images))], titles, title)
+    return _lines([Row(images, [""] * len(images))], titles, title)
 
 
 @plain_style()
@@ -104,7 +98,7 @@ def figure_saliency(
         row = _row(values, render.colours(shares, found), found, signed)
     else:
         row = _preset_row(values, None, preset, colormap)
-    return _lines([_Row(images, [""] * len(images)), row], titles, title)
+    return _lines([Row(images, [""] * len(images)), row], titles, title)
 
 
 @plain_style()
@@ -183,7 +177,7 @@ def figure_comparison(
     map without a positive value says so; a row of such maps has no colour bar.
 
     Args:
-        images: uint8 RGB (n, height, width, 3), 16 at most.
+        images: uint8 RGB (n, height, width, 3), 48 at most.
         titles: one above each image, or None.
         rows: what `Maps.rows()` returns.
         title: above all of them, or None.
@@ -195,7 +189,7 @@ def figure_comparison(
 
     Raises:
         ValueError: as `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more
-            than 16 images.
+            than 48 images.
     """
     images = _checked(images, titles)
     if not rows:
@@ -206,7 +200,7 @@ def figure_comparison(
             f"{len(images)}. Draw them in several figures."
         )
     cell = max(SMALL_CELL, min(CELL, 6 * CELL / len(images)))
-    drawn = [_Row(images, [""] * len(images), "input")]
+    drawn = [Row(images, [""] * len(images), "input")]
     for row in rows:
         values = maps_for(row.maps, images, row.label)
         if preset is None:
@@ -215,16 +209,18 @@ def figure_comparison(
             under = images if row.laid_over else None
             one = _preset_row(values, under, preset, colormap, alpha)
         drawn.append(one._replace(label=row.label))
+    if len(images) > MOST_LARGE:
+        return sheet(drawn, titles, title)
     figure, axes = _grid(drawn, len(images), cell, titles, title)
     for panels, one in zip(axes, drawn, strict=True):
-        label = _wrap(one.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
+        label = wrapped(one.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
         panels[0].set_ylabel(label, fontsize=HEADING + 1, parse_math=False)
     return figure
 
 
 def _compared(
     images: np.ndarray, values: np.ndarray, row: MapRow, alpha: float | None, colormap: str | None
-) -> _Row:
+) -> Row:
     """Return a row of the grid on one scale, from 0 to `top`, or from -`top` where signs show."""
     found = colormap_for(colormap, lab=row.lab, signed=row.signed)
     seen = np.abs(values) if row.signed else values
@@ -248,7 +244,7 @@ def _preset_row(
     preset: str,
     colormap: str | None,
     alpha: float | None = None,
-) -> _Row:
+) -> Row:
     """Return maps as the preset shows them, laid over images if they are given."""
     how = preset_named(preset)
     pictures = present(values, preset, images=images, colormap=colormap, alpha=alpha)
@@ -261,7 +257,7 @@ def _row(
     colours: Colours,
     signed: bool,
     images: np.ndarray | None = None,
-) -> _Row:
+) -> Row:
     """Return maps, each on its own scale, as a row: remarks, and the meaning of signs in words.
 
     Where a map has nothing to show, what it would be laid over is left bare.
@@ -270,7 +266,7 @@ def _row(
     if images is not None:
         bare = np.array([remark != "" for remark in remarks])
         pictures = np.where(bare[:, None, None, None], images, pictures)
-    return _Row(pictures, remarks, bar=Bar(colours, -1, 1, words=SIGNS) if signed else None)
+    return Row(pictures, remarks, bar=Bar(colours, -1, 1, words=SIGNS) if signed else None)
 
 
 def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height width 3"]:
@@ -308,15 +304,17 @@ def _remarks(values: Float[np.ndarray, "n h w"], signed: bool) -> list[str]:
     ]
 
 
-def _lines(rows: list[_Row], titles: Titles, title: str | None) -> "Figure":
-    """Return the figure of the rows, broken into lines of even length."""
+def _lines(rows: list[Row], titles: Titles, title: str | None) -> "Figure":
+    """Return the figure of the rows, broken into lines of even length; of many, a sheet."""
     count = len(rows[0].pictures)
+    if count > MOST_LARGE:
+        return sheet(rows, titles, title)
     lines = math.ceil(count / MOST_COLUMNS)
     return _grid(rows, math.ceil(count / lines), CELL, titles, title)[0]
 
 
 def _grid(
-    rows: list[_Row], columns: int, cell: float, titles: Titles, title: str | None
+    rows: list[Row], columns: int, cell: float, titles: Titles, title: str | None
 ) -> tuple["Figure", np.ndarray]:
     """Return a figure of the rows, in as many lines of `columns` pictures as it takes, and axes."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -324,9 +322,9 @@ def _grid(
     from jaxvis.pictures.plain_figure import PlainFigure
 
     count, height, width = rows[0].pictures.shape[:3]
-    headings = [_wrap(text, cell, HEADING, 3) for text in titles or [""] * count]
-    name = _wrap(title or "", columns * cell, TITLE, 3)
-    above = [_text_height(heading, HEADING) for heading in headings]
+    headings = [wrapped(text, cell, HEADING, 3) for text in titles or [""] * count]
+    name = wrapped(title or "", columns * cell, TITLE, 3)
+    above = [text_height(heading, HEADING) for heading in headings]
     above = [max(above[first : first + columns]) for first in range(0, count, columns)]
     lines = len(above)
     tall = lines * len(rows) * (cell * height / width + GAP) + sum(above) + GAP
@@ -334,7 +332,7 @@ def _grid(
     wide = columns * (cell + GAP) + (SIDES if rows[0].label else BAR * barred)
     pad = GAP / 2
     layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0, hspace=0, compress=True)
-    size = (wide, tall + _text_height(name, TITLE))
+    size = (wide, tall + text_height(name, TITLE))
     figure = PlainFigure(size, render.DPI, layout=layout)
     if name:
         figure.suptitle(name, fontsize=TITLE, parse_math=False)
@@ -355,27 +353,3 @@ def _grid(
         if row.bar:
             draw_bar(panel, row.bar, HEADING - 1)
     return figure, axes
-
-
-def _wrap(text: str, inches: float, points: float, lines: int) -> str:
-    """Return the text in at most so many lines of that width; a longer one ends in dots."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    # A percent sign stays with its number.
-    words = visible(text, keep="\n").replace(" %", "\N{NO-BREAK SPACE}%").split(" ")
-    font = FontProperties(size=points)
-    for letters in range(int(inches * 72 / (0.5 * points)), 5, -1):
-        # A class name too long for a line may end it after an underscore: a blank, for the while.
-        parts = [word.replace("_", "_ ") if len(word) > letters else word for word in words]
-        wrapped = textwrap.wrap(" ".join(parts), letters, max_lines=lines, placeholder=" ...")
-        wrapped = [line.replace("_ ", "_").replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
-        widths = [text_to_path.get_text_width_height_descent(a, font, False)[0] for a in wrapped]
-        if max(widths, default=0) <= inches * 72:
-            break
-    return "\n".join(wrapped)
-
-
-def _text_height(text: str, points: float) -> float:
-    """Return the inches that a text takes with the space around it."""
-    return (text.count("\n") + 1.5) * 1.2 * points / 72 if text else 0.0

@@ -1,13 +1,16 @@
 """The lab report: the maps of every image as figures, raw values and a page of Markdown."""
 
+import gc
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
 
 from jaxvis.evaluate.evaluation import evaluate_quickly
@@ -20,6 +23,7 @@ from jaxvis.methods.options import Options as Asked
 from jaxvis.models.labels import top_k
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render
+from jaxvis.pictures.figures import MapRow
 from jaxvis.pictures.files import find_images, load_images
 from jaxvis.pictures.presets import preset_named
 from jaxvis.report.markdown import page
@@ -34,6 +38,9 @@ from jaxvis.report.what_if import what_if
 from jaxvis.streaming.batches import explain_batches
 from jaxvis.types import AnyArray
 from jaxvis.weights.load import load
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BATCH = 8  # images in one compiled call: enough to keep the cores busy, and memory bounded
 
@@ -89,7 +96,8 @@ def write_report(
             progress("writing the page")
             write_page(result.for_page(), place)
         with _timed(result.seconds, "maps.npz"):
-            np.savez_compressed(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
+            # Not compressed: of maps that saves a tenth, and takes longer than to make them.
+            np.savez(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
         (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
         names = sorted(file.name for file in place.iterdir())
     return _described(result, folder, names)
@@ -145,7 +153,9 @@ def compute(
     classes = np.argmax(signed.logits, axis=1) if wanted is None else np.full(len(files), wanted)
     predictions = top_k(signed.logits, labels=network.labels, output=network.output)
     return Result(
-        files, pictures, masks, network, classes, predictions, signed.shown(), signed, seconds,
+        files, pictures, masks, network, classes, predictions,
+        # In NumPy: JAX would dispatch, and copy, at every look at one image.
+        jax.tree.map(np.asarray, signed.shown()), signed, seconds,
         options._replace(resample=resample), None,
     )  # fmt: skip
 
@@ -200,51 +210,69 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
 
 def _names(options: Options, count: int) -> set[str]:
     """The files that there will be in any case, of so many images."""
-    maps = {
-        f"{name}_{rule}.png"
-        for name in options.methods
-        for rule in METHODS[name].under(options.rules)
+    drawn = {"inputs", "comparison"} | {
+        f"{name}_{rule}" for name in options.methods for rule in METHODS[name].under(options.rules)
     }
-    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md", *names_of_page(count)}
+    figures = {f"{name}{number}.png" for name in drawn for number, _ in _pages(count)}
+    return figures | {"maps.npz", "report.md", *names_of_page(count)}
+
+
+def _pages(count: int) -> list[tuple[str, slice]]:
+    """Return what is added to a figure's name, and which of so many images are on it, by page."""
+    pages = math.ceil(count / figures.MOST_COMPARED)
+    size = math.ceil(count / pages)
+    return [
+        ("" if page == 0 else f"_{page + 1}", slice(page * size, min((page + 1) * size, count)))
+        for page in range(pages)
+    ]
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
-    """Save every figure; return the names of the files by what they show."""
+    """Save every figure, page by page; return the names of the files by what they show."""
     start = time.perf_counter()
-    titles, images, options = result.class_titles(), result.images, result.options
-    drawn = {"inputs": ["inputs.png"]}
-    render.save(figures.figure_images(images, titles, title="Input images"), folder / "inputs.png")
-    rows = result.drawn().rows()
+    drawn: dict[str, list[str]] = {}
+    pages, rows = _pages(len(result.files)), result.drawn().rows()
+    for number, which in pages:
+        of = "" if len(pages) == 1 else f", images {which.start + 1} to {which.stop}"
+        shown = [row._replace(maps=row.maps[which]) for row in rows]
+        for key, name, figure in _figures(result, which, shown, of):
+            file = render.save(figure, folder / f"{name}{number}.png")
+            drawn.setdefault(key, []).append(file.name)
+            figure.clear()
+        gc.collect()  # figures are circles: without it those of many pages would be kept
+    result.seconds["draw"] = time.perf_counter() - start
+    return drawn
+
+
+def _figures(
+    result: Result, which: slice, rows: Sequence[MapRow], of: str
+) -> Iterator[tuple[str, str, "Figure"]]:
+    """Yield the figures of some images: what each shows, the start of its name, itself."""
+    options, images = result.options, result.images[which]
+    titles = result.class_titles(which)
+    yield "inputs", "inputs", figures.figure_images(images, titles, title=f"Input images{of}")
     for (name, rule), row, own in zip(result.maps, rows, result.colormaps(), strict=True):
         method = METHODS[name]
         under = "" if rule == ANY else f", {rule}"
         colormap = own if options.preset is None else options.colormap
         if method.at == "layer":
-            of = result.network.layer_name
+            layer = result.network.layer_name
             figure = figures.figure_grad_cam(
-                images, row.maps, titles, title=f"{method.title} of {of}{under}",
+                images, row.maps, titles, title=f"{method.title} of {layer}{under}{of}",
                 alpha=options.alpha, colormap=colormap, signed=row.signed, preset=options.preset,
             )  # fmt: skip
         else:
             figure = figures.figure_saliency(
-                images, row.maps, titles, title=f"{capitalised(method.title)}{under}",
+                images, row.maps, titles, title=f"{capitalised(method.title)}{under}{of}",
                 colormap=colormap, signed=row.signed, preset=options.preset,
             )  # fmt: skip
-        drawn[f"{name} {rule}"] = [render.save(figure, folder / f"{name}_{rule}.png").name]
-    drawn["comparison"] = []
+        yield f"{name} {rule}", f"{name}_{rule}", figure
     scale = "one scale per row" if options.preset is None else f"as '{options.preset}' shows them"
-    for first in range(0, len(images), figures.MOST_COMPARED):
-        shown = slice(first, first + figures.MOST_COMPARED)
-        number = "" if first == 0 else f"_{first // figures.MOST_COMPARED + 1}"
-        figure = figures.figure_comparison(
-            images[shown], titles[shown],
-            [row._replace(maps=row.maps[shown]) for row in rows],
-            title=f"All maps, {scale}", alpha=options.alpha, colormap=options.colormap,
-            preset=options.preset,
-        )  # fmt: skip
-        drawn["comparison"].append(render.save(figure, folder / f"comparison{number}.png").name)
-    result.seconds["draw"] = time.perf_counter() - start
-    return drawn
+    figure = figures.figure_comparison(
+        images, titles, rows, title=f"All maps, {scale}{of}", alpha=options.alpha,
+        colormap=options.colormap, preset=options.preset,
+    )  # fmt: skip
+    yield "comparison", "comparison", figure
 
 
 def _arrays(result: Result) -> dict[str, AnyArray]:

@@ -152,7 +152,12 @@ def _longest_run(text: str) -> int:
 
 
 def _figures(files: list[str], *lines: str) -> list[str]:
-    return [f"![{file}]({file})" for file in files] + [line for line in lines if line]
+    """Return a figure and what there is to say of it; of several parts the first, and links."""
+    first, *others = files
+    parts = [f"![{first}]({first})"]
+    if others:
+        parts.append("More images: " + ", ".join(f"[{file}]({file})" for file in others) + ".")
+    return parts + [line for line in lines if line]
 
 
 def _nothing(result: Result, maps: AnyArray) -> str:
@@ -183,8 +188,9 @@ def _looks(result: Result) -> str:
 
 def _made(result: Result, environment: Mapping[str, Any]) -> str:
     options = result.options
-    order = sorted(result.seconds, key=lambda name: name in ("evaluate", "draw"))
-    seconds = ", ".join(f"{name} {result.seconds[name]:.2f} s" for name in order)
+    aside = {name: result.seconds[name] for name in ("evaluate", "draw") if name in result.seconds}
+    alone = [f"{name} {value:.2f} s" for name, value in result.seconds.items() if name not in aside]
+    beside = " beside ".join(f"{name} {value:.2f} s" for name, value in aside.items())
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     return "\n".join(
         [
@@ -193,7 +199,7 @@ def _made(result: Result, environment: Mapping[str, Any]) -> str:
             f"{plain(in_words(result.network.preprocess))}.",
             f"- Figures: {_looks(result)}.",
             f"- Device: {environment['device']}.",
-            f"- Time: {seconds}{', these two side by side' if result.evaluation else ''}.",
+            f"- Time: {', '.join([*alone, beside])}.",
             f"- Versions: {versions}.",
             "- Raw values: `maps.npz`.",
             *(f"- {sentence}" for sentence in left_out_text(options.methods, result.maps.methods)),

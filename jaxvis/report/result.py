@@ -104,13 +104,15 @@ class Result(NamedTuple):
             for row, indices in enumerate(classes)
         ]
 
-    def class_titles(self) -> list[str]:
-        """Return file, class and probability of every image, as its title in a figure."""
-        shares_of = probabilities(self.maps.logits, self.network.output)
+    def class_titles(self, which: slice = slice(None)) -> list[str]:
+        """Return file, class and probability of images, as their titles in a figure."""
+        shares_of = probabilities(self.maps.logits[which], self.network.output)
         return [
             f"{visible(file.stem)}\n{visible(self.network.class_name(index))} "
             f"{100 * shares[index]:.1f} %"
-            for file, index, shares in zip(self.files, self.classes, shares_of, strict=True)
+            for file, index, shares in zip(
+                self.files[which], self.classes[which], shares_of, strict=True
+            )
         ]
 
 

@@ -65,14 +65,20 @@ def explain_batches(
         run = compile_explain(model, *_batch(x, targets, 0, size), **options)
     else:  # no single call: each method compiles its own, once for all batches
         run = partial(explain, **options)
-    parts = []
+    found: Any = None
     for number, start in enumerate(starts):
         progress(number, len(starts))
         maps = run(model, *_batch(x, targets, start, size))
-        count = min(size, total - start)
-        parts.append(jax.tree.map(lambda a, count=count: np.asarray(a)[:count], maps))
+        if found is None:  # room for all, so that no batch has to be kept and copied at the end
+            found = jax.tree.map(lambda a: np.empty((total, *a.shape[1:]), a.dtype), maps)
+        rows = slice(start, min(start + size, total))
+        jax.tree.map(partial(_fill, rows=rows), found, maps)
     progress(len(starts), len(starts))
-    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+    return found
+
+
+def _fill(whole: np.ndarray, part: Any, rows: slice) -> None:
+    whole[rows] = np.asarray(part)[: rows.stop - rows.start]
 
 
 def fitting_batch(

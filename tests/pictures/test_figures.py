@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from matplotlib.text import Text
+from PIL import Image
 
-from jaxvis.pictures import figures, render
+from jaxvis.pictures import figures, render, sheet
 from jaxvis.pictures.figures import MapRow
 from jaxvis.pictures.presets import PRESETS, present
 
@@ -415,6 +416,98 @@ def test_no_text_is_clipped_or_overlaps_and_no_panel_is_small(count):
         assert used.width > 0.85 * figure.get_figwidth()
 
 
+def places_of(pictures, paper):
+    """Where each picture stands on the paper, (row, column), found pixel by pixel."""
+    rows = [line.tobytes() for line in paper]
+    found = []
+    for picture in pictures:
+        first, here = picture[0].tobytes(), []
+        for row, line in enumerate(rows):
+            start = line.find(first)
+            while start >= 0:
+                column, height, width = start // 3, *picture.shape[:2]
+                if np.array_equal(paper[row : row + height, column : column + width], picture):
+                    here.append((row, column))
+                start = line.find(first, start + 1)
+        found.append(here)
+    return found
+
+
+@pytest.mark.parametrize(("count", "columns"), [(17, 9), (30, 10)])
+def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkeypatch):
+    """At the pictures' own size, so that every pixel of the file is one of theirs."""
+    monkeypatch.setattr(sheet, "CELL", SIZE)
+    rng = np.random.default_rng(count)
+    images = rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
+    maps, cams = rng.gamma(0.5, 1, (count, SIZE, SIZE)), rng.gamma(1, 1, (count, 6, 6))
+    titles = [f"image {number}\ngoose 97.1 %" for number in range(count)]
+    own = np.stack([np.minimum(a, np.percentile(a, 99.5)) for a in maps])
+    own = render.heat_map(own)
+    over = render.overlay(images, render.upsample(cams, (SIZE, SIZE)))
+    row = np.clip(maps / np.percentile(maps, 99.5), 0, 1)
+    row = matplotlib.colormaps["jet"](row, bytes=True)[..., :3]
+    made = {
+        "images": (figures.figure_images(images, titles, title="Inputs"), [images]),
+        "saliency": (figures.figure_saliency(images, maps, titles, title="S"), [images, own]),
+        "cams": (figures.figure_grad_cam(images, cams, titles, title="G"), [over]),
+        "all": (
+            figures.figure_comparison(images, titles, map_rows({"a": maps}), title="All"),
+            [images, row],
+        ),
+    }
+    for name, (figure, wanted) in made.items():
+        path = render.save(figure, tmp_path / f"{name}.png")
+        with Image.open(path) as picture:
+            paper = np.asarray(picture.convert("RGB"))
+        lines = [places_of(pictures, paper) for pictures in wanted]
+        assert [len(here) for line in lines for here in line] == [1] * count * len(wanted), name
+        for number, (above, *below) in enumerate(zip(*lines, strict=True)):
+            assert all(one[0][1] == above[0][1] for one in below)  # maps are under their images
+            first = lines[0][number - number % columns][0]
+            assert above[0][0] == first[0]
+            assert (above[0][1] > first[1]) == (number % columns > 0)
+
+
+def test_a_sheet_says_what_there_is_and_clips_nothing():
+    count = 20
+    titles = list(itertools.islice(itertools.cycle(TITLES), count))
+    figure = comparison(count)
+    signs = {"title": "Signed", "signed": True}
+    signed = figures.figure_saliency(
+        images_of(count), signed_of(saliency_of(count)), titles, **signs
+    )
+    for one in (figure, signed):
+        one.canvas.draw()
+        boxes = [text.get_window_extent() for text in one.findobj(Text) if text.get_text().strip()]
+        width, height = one.canvas.get_width_height()
+        for box in boxes:
+            assert box.x0 >= -1
+            assert box.y0 >= -1
+            assert box.x1 <= width + 1
+            assert box.y1 <= height + 1
+        for a, b in itertools.combinations(boxes, 2):
+            assert min(min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)) <= 1
+    assert texts_of(figure).count("nothing positive") == count
+    assert {"input", "saliency: vanilla", "Grad-CAM: vanilla"} <= set(texts_of(figure))
+    bars = [axes.child_axes[0] for axes in figure.axes if axes.child_axes]
+    tops = [bar.get_ylim()[1] for bar in bars]
+    maps = np.percentile(saliency_of(count), 99.5)
+    assert tops == pytest.approx([maps, 1e-5 * maps, cams_of(count).max()])
+    assert {"negative", "0", "positive"} <= set(texts_of(signed))
+
+
+def test_a_sheet_in_another_size_or_format_shows_the_same(tmp_path):
+    images = images_of(20)
+    figure = figures.figure_images(images)
+    figure.savefig(tmp_path / "own.png")
+    figure.savefig(tmp_path / "half.png", dpi=75)
+    figure.savefig(tmp_path / "drawing.svg")
+    with Image.open(tmp_path / "own.png") as own, Image.open(tmp_path / "half.png") as half:
+        wanted = np.asarray(own.convert("RGB").resize(half.size, Image.Resampling.BOX)).astype(int)
+        assert np.abs(np.asarray(half.convert("RGB")) - wanted).mean() < 4
+    assert "<image" in (tmp_path / "drawing.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("count", "lines", "columns"), [(1, 1, 1), (5, 1, 5), (6, 2, 3), (7, 2, 4), (16, 4, 4)]
 )
@@ -474,8 +567,8 @@ def test_figures_that_do_not_fit_are_refused():
         figures.figure_comparison(images, None, map_rows(cams={"my own": cams_of(1)}))
     with pytest.raises(ValueError, match=r"nothing to compare; pass maps.rows\(\)"):
         figures.figure_comparison(images, None, [])
-    with pytest.raises(ValueError, match=r"at most 16 images; found 17\. Draw them in several"):
-        figures.figure_comparison(images_of(17), None, map_rows(cams={"a": cams_of(17)}))
+    with pytest.raises(ValueError, match=r"at most 48 images; found 49\. Draw them in several"):
+        figures.figure_comparison(images_of(49), None, map_rows(cams={"a": cams_of(49)}))
     with pytest.raises(ValueError, match=r"unknown colour map 'jte'\. Near names: jet"):
         figures.figure_comparison(images, None, map_rows(cams={"a": cams_of(2)}), colormap="jte")
     for draw in (figures.figure_saliency, figures.figure_grad_cam):
