@@ -19,7 +19,7 @@ from jaxvis.pictures.colour_bar import Bar, draw_bar
 from jaxvis.pictures.lettering import text_height, wrapped
 from jaxvis.pictures.palette import Colours, colormap_for
 from jaxvis.pictures.presets import present, preset_named
-from jaxvis.pictures.sheet import Row, sheet
+from jaxvis.pictures.sheet import SMALL, Look, Row, sheet
 from jaxvis.pictures.style import plain_style
 
 if TYPE_CHECKING:
@@ -44,15 +44,18 @@ Titles = Sequence[str] | None
 
 
 @plain_style()
-def figure_images(images: Images, titles: Titles = None, *, title: str | None = None) -> "Figure":
+def figure_images(
+    images: Images, titles: Titles = None, *, title: str | None = None, axes: bool = True
+) -> "Figure":
     """Return the figure of the images, five at most in a line, each under its title.
 
-    More than 16 images are small, twelve at most in a line, here and in the other figures.
+    More than 16 images are small, twelve at most in a line, and all of them one picture. So they
+    are without `axes`, in a tenth of the time, at their usual size; also in the other figures.
 
     Raises `ValueError` for images that are not uint8 RGB or another number of titles.
     """
     images = _checked(images, titles)
-    return _lines([Row(images, [""] * len(images))], titles, title)
+    return _lines([Row(images, [""] * len(images))], titles, title, axes)
 
 
 @plain_style()
@@ -65,6 +68,7 @@ def figure_saliency(
     colormap: str | None = None,
     signed: bool = False,
     preset: str | None = None,
+    axes: bool = True,
 ) -> "Figure":
     """Return the figure of the images and, under each, its map on a scale of its own.
 
@@ -83,6 +87,7 @@ def figure_saliency(
         signed: whether signs show.
         preset: a name in `PRESETS`: maps then are what `present` makes of them, with their signs if
             the preset shows them; None for the above.
+        axes: whether every panel has axes of its own: see `figure_images`.
 
     Raises:
         ValueError: as `figure_images` and `present` do, and for another number of maps than images.
@@ -98,7 +103,7 @@ def figure_saliency(
         row = _row(values, render.colours(shares, found), found, signed)
     else:
         row = _preset_row(values, None, preset, colormap)
-    return _lines([Row(images, [""] * len(images)), row], titles, title)
+    return _lines([Row(images, [""] * len(images)), row], titles, title, axes)
 
 
 @plain_style()
@@ -112,6 +117,7 @@ def figure_grad_cam(
     colormap: str | None = None,
     signed: bool = False,
     preset: str | None = None,
+    axes: bool = True,
 ) -> "Figure":
     """Return the figure of the class activation maps, upsampled and laid over their images.
 
@@ -120,7 +126,7 @@ def figure_grad_cam(
     of the colours, the largest absolute value an end, and a colour bar says which is which.
 
     Args:
-        images, titles, title, colormap, signed, preset: as in `figure_saliency`.
+        images, titles, title, colormap, signed, preset, axes: as in `figure_saliency`.
         cams: raw, (n, h, w), of any real dtype.
         alpha: the share of the colours, from 0 to 1; None for the preset's, or 0.5.
 
@@ -137,7 +143,7 @@ def figure_grad_cam(
         row = _row(values, pictures, found, signed, images)
     else:
         row = _preset_row(values, images, preset, colormap, alpha)
-    return _lines([row], titles, title)
+    return _lines([row], titles, title, axes)
 
 
 class MapRow(NamedTuple):
@@ -169,6 +175,7 @@ def figure_comparison(
     alpha: float | None = None,
     colormap: str | None = None,
     preset: str | None = None,
+    axes: bool = True,
 ) -> "Figure":
     """Return one grid: images as columns, maps as rows, raw values on one scale per row.
 
@@ -186,6 +193,7 @@ def figure_comparison(
             `jaxvis.pictures.palette.colormap_for`.
         preset: a name in `PRESETS`: every map is what `present` makes of it, on a scale of its own;
             None for the above.
+        axes: whether every panel has axes of its own: see `figure_images`.
 
     Raises:
         ValueError: as `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more
@@ -210,9 +218,11 @@ def figure_comparison(
             one = _preset_row(values, under, preset, colormap, alpha)
         drawn.append(one._replace(label=row.label))
     if len(images) > MOST_LARGE:
-        return sheet(drawn, titles, title)
-    figure, axes = _grid(drawn, len(images), cell, titles, title)
-    for panels, one in zip(axes, drawn, strict=True):
+        return sheet(drawn, titles, title, SMALL)
+    if not axes:
+        return sheet(drawn, titles, title, Look(round(cell * render.DPI), len(images), HEADING))
+    figure, grid = _grid(drawn, len(images), cell, titles, title)
+    for panels, one in zip(grid, drawn, strict=True):
         label = wrapped(one.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
         panels[0].set_ylabel(label, fontsize=HEADING + 1, parse_math=False)
     return figure
@@ -304,11 +314,13 @@ def _remarks(values: Float[np.ndarray, "n h w"], signed: bool) -> list[str]:
     ]
 
 
-def _lines(rows: list[Row], titles: Titles, title: str | None) -> "Figure":
+def _lines(rows: list[Row], titles: Titles, title: str | None, axes: bool) -> "Figure":
     """Return the figure of the rows, broken into lines of even length; of many, a sheet."""
     count = len(rows[0].pictures)
     if count > MOST_LARGE:
-        return sheet(rows, titles, title)
+        return sheet(rows, titles, title, SMALL)
+    if not axes:
+        return sheet(rows, titles, title, Look(round(CELL * render.DPI), MOST_COLUMNS, HEADING))
     lines = math.ceil(count / MOST_COLUMNS)
     return _grid(rows, math.ceil(count / lines), CELL, titles, title)[0]
 

@@ -15,15 +15,15 @@ def wrapped(text: str, inches: float, points: float, lines: int) -> str:
     # A percent sign stays with its number.
     words = visible(text, keep="\n").replace(" %", "\N{NO-BREAK SPACE}%").split(" ")
     font = FontProperties(size=points)
-    for letters in range(int(inches * 72 / (0.5 * points)), 5, -1):
+    for letters in range(max(6, int(inches * 72 / (0.5 * points))), 5, -1):
         # A class name too long for a line may end it after an underscore: a blank, for the while.
         parts = [word.replace("_", "_ ") if len(word) > letters else word for word in words]
-        wrapped = textwrap.wrap(" ".join(parts), letters, max_lines=lines, placeholder=" ...")
-        wrapped = [line.replace("_ ", "_").replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
-        widths = [text_to_path.get_text_width_height_descent(a, font, False)[0] for a in wrapped]
+        broken = textwrap.wrap(" ".join(parts), letters, max_lines=lines, placeholder=" ...")
+        broken = [line.replace("_ ", "_").replace("\N{NO-BREAK SPACE}", " ") for line in broken]
+        widths = [text_to_path.get_text_width_height_descent(a, font, False)[0] for a in broken]
         if max(widths, default=0) <= inches * 72:
             break
-    return "\n".join(wrapped)
+    return "\n".join(broken)
 
 
 def text_height(text: str, points: float) -> float:

@@ -238,8 +238,9 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
         for key, name, figure in _figures(result, which, shown, of):
             file = render.save(figure, folder / f"{name}{number}.png")
             drawn.setdefault(key, []).append(file.name)
-            figure.clear()
-        gc.collect()  # figures are circles: without it those of many pages would be kept
+            figure.clear()  # figure and canvas keep each other, and each its pixels
+            vars(figure.canvas).clear()
+        gc.collect()  # what is left of a page's figures, in circles as well
     result.seconds["draw"] = time.perf_counter() - start
     return drawn
 
@@ -250,7 +251,11 @@ def _figures(
     """Yield the figures of some images: what each shows, the start of its name, itself."""
     options, images = result.options, result.images[which]
     titles = result.class_titles(which)
-    yield "inputs", "inputs", figures.figure_images(images, titles, title=f"Input images{of}")
+    yield (
+        "inputs",
+        "inputs",
+        figures.figure_images(images, titles, title=f"Input images{of}", axes=False),
+    )
     for (name, rule), row, own in zip(result.maps, rows, result.colormaps(), strict=True):
         method = METHODS[name]
         under = "" if rule == ANY else f", {rule}"
@@ -260,17 +265,19 @@ def _figures(
             figure = figures.figure_grad_cam(
                 images, row.maps, titles, title=f"{method.title} of {layer}{under}{of}",
                 alpha=options.alpha, colormap=colormap, signed=row.signed, preset=options.preset,
+                axes=False,
             )  # fmt: skip
         else:
             figure = figures.figure_saliency(
                 images, row.maps, titles, title=f"{capitalised(method.title)}{under}{of}",
                 colormap=colormap, signed=row.signed, preset=options.preset,
+                axes=False,
             )  # fmt: skip
         yield f"{name} {rule}", f"{name}_{rule}", figure
     scale = "one scale per row" if options.preset is None else f"as '{options.preset}' shows them"
     figure = figures.figure_comparison(
         images, titles, rows, title=f"All maps, {scale}{of}", alpha=options.alpha,
-        colormap=options.colormap, preset=options.preset,
+        colormap=options.colormap, preset=options.preset, axes=False,
     )  # fmt: skip
     yield "comparison", "comparison", figure
 

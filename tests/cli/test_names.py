@@ -45,7 +45,7 @@ def test_a_report(odd):
     done = jaxvis("report", odd, *QUICK, "--no-evaluation", "--out", "o\x1b|")
     assert (done.code, done.err) == (0, "")
     assert harmless(done.out)
-    assert len(done.out.splitlines()) == len(NAMES) + 3
+    assert len(done.out.splitlines()) == len(NAMES) + 4
     assert "not utf-8 \\xff.png: " in done.out
     page = Path("o\x1b|", "report.md").read_text(encoding="utf-8")
     assert harmless(page)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from PIL import Image
 import jaxvis as jv
 from jaxvis.gradients.relu import RULES
 from jaxvis.pictures import figures
+from jaxvis.report import lab, page
 from jaxvis.report.lab import Options, write_report
+from jaxvis.report.output import OutputError
 
 LABELS = ["cat", "goose", "fish"]
 GOOD = ["report", "pictures", "--network", "tiny.h5"]
@@ -57,6 +60,8 @@ def test_report_prints_where_it_is(report, place):
     assert lines[0].startswith("pictures/a_1.png: ")
     assert lines[0].endswith("explained for goose (1)")
     assert lines[-1] == "report: report/report.md"
+    seconds = r"\d+\.\d s for the maps, \d+\.\d s to compile them, \d+\.\d s for the drawing"
+    assert re.fullmatch(seconds, lines[-4])
     names = sorted(path.name for path in (place / "report").glob("[!.]*"))
     kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
     others = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
@@ -106,7 +111,16 @@ def test_json_and_the_predicted_class(place):
     assert [image["class"]["index"] for image in told["images"]] == predicted.tolist()
     assert [image["top"][0]["index"] for image in told["images"]] == predicted.tolist()
     assert len(told["figures"]) == 8
-    steps = {"load weights", "load images", "compile", "maps", "evaluate", "draw"}
+    steps = {
+        "load weights",
+        "load images",
+        "compile",
+        "maps",
+        "evaluate",
+        "draw",
+        "page",
+        "maps.npz",
+    }
     assert set(told["seconds"]) == steps
 
 
@@ -256,9 +270,63 @@ def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
     options = Options(network=str(place / "tiny.h5"))
     told = write_report(place / "pictures", tmp_path / "r", options)
     names = [Path(figure).name for figure in told["figures"]]
-    assert {"comparison.png", "comparison_2.png"} <= set(names)
+    kinds = [f"{name}_{rule}" for name in ("saliency", "grad_cam") for rule in RULES]
+    pages = [f"{kind}{n}.png" for kind in ["inputs", "comparison", *kinds] for n in ("", "_2")]
+    assert sorted(names) == sorted(pages)
     text = (tmp_path / "r" / "report.md").read_text()
-    assert text.index("(comparison.png)") < text.index("(comparison_2.png)")
+    for kind in ("inputs", "comparison", *kinds):
+        assert f"![{kind}.png]({kind}.png)\n\nMore images: [{kind}_2.png]({kind}_2.png)." in text
+    assert "images 1 to 1" in str(report_titles(place, options))
+
+
+def report_titles(place, options):
+    """The titles of all figures of a report, page by page."""
+    result = lab.compute(place / "pictures", options)
+    rows = result.drawn().rows()
+    return [
+        figure.texts[0].get_text()
+        for _, which in lab._pages(2)
+        for *_, figure in lab._figures(
+            result, which, [row._replace(maps=row.maps[which]) for row in rows],
+            f", images {which.start + 1} to {which.stop}",
+        )
+    ]  # fmt: skip
+
+
+def test_pages_hold_each_image_once():
+    for count in (1, 16, 17, 48, 49, 96, 97, 300):
+        pages = lab._pages(count)
+        assert [i for _, which in pages for i in range(count)[which]] == list(range(count))
+        sizes = [which.stop - which.start for _, which in pages]
+        assert max(sizes) <= figures.MOST_COMPARED
+        assert len(sizes) == -(-count // figures.MOST_COMPARED)
+        if len(sizes) > 1:  # none of so few images that they are drawn large
+            assert min(sizes) > figures.MOST_LARGE
+    assert [name for name, _ in lab._pages(97)] == ["", "_2", "_3"]
+
+
+def test_a_report_of_many_images_keeps_to_its_own_files(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "MOST", 1)
+    monkeypatch.setattr(figures, "MOST_COMPARED", 1)
+    options = Options(network=str(place / "tiny.h5"), methods=("saliency",), rules=("guided",),
+                      evaluate=False)  # fmt: skip
+    out = tmp_path / "r"
+    for mine in ("report_files", "saliency_guided_2.png"):
+        (out / mine).mkdir(parents=True)
+        with pytest.raises(OutputError, match=f"{mine}: a folder is there that jaxvis did not"):
+            write_report(place / "pictures", out, options)
+        (out / mine).rmdir()
+    told = write_report(place / "pictures", out, options)
+    files = ["report_files/0001.js", "report_files/0002.js"]
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.js")) == files
+    assert set(told["seconds"]) >= {"maps", "draw", "page"}
+    write_report(place / "pictures" / "a_1.png", out, options)  # in whose page all is inside
+    assert not (out / "report_files").exists()
+    write_report(place / "pictures", out, options)
+    (out / "report_files" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="report_files: a folder is there .* or that was changed"):
+        write_report(place / "pictures", out, options)
+    assert (out / "report_files" / "notes.txt").read_text() == "mine"
 
 
 UNCUT = """

@@ -436,7 +436,7 @@ def places_of(pictures, paper):
 @pytest.mark.parametrize(("count", "columns"), [(17, 9), (30, 10)])
 def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkeypatch):
     """At the pictures' own size, so that every pixel of the file is one of theirs."""
-    monkeypatch.setattr(sheet, "CELL", SIZE)
+    monkeypatch.setattr(figures, "SMALL", sheet.SMALL._replace(cell=SIZE))
     rng = np.random.default_rng(count)
     images = rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
     maps, cams = rng.gamma(0.5, 1, (count, SIZE, SIZE)), rng.gamma(1, 1, (count, 6, 6))
@@ -466,6 +466,25 @@ def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkey
             first = lines[0][number - number % columns][0]
             assert above[0][0] == first[0]
             assert (above[0][1] > first[1]) == (number % columns > 0)
+
+
+def test_without_axes_a_figure_shows_the_same(monkeypatch):
+    """Pixel by pixel, where the panel of each is as large as its picture."""
+    images, maps, cams = images_of(3), saliency_of(3), cams_of(3)
+    monkeypatch.setattr(figures, "CELL", SIZE / render.DPI)
+    monkeypatch.setattr(figures, "SMALL_CELL", 0)
+    rows = map_rows({"a": signed_of(maps)}, {"b": cams})
+    for draw in (
+        lambda axes: figures.figure_saliency(images, maps, None, title="S", axes=axes),
+        lambda axes: figures.figure_grad_cam(images, cams, None, title="S", axes=axes),
+        lambda axes: figures.figure_comparison(images, None, rows, axes=axes),
+    ):
+        with_axes = [panel.images[0].get_array() for panel in panels_of(draw(True))]
+        paper = drawn(draw(False))[..., :3]
+        found = places_of(with_axes, paper)
+        expected = [sum(np.array_equal(a, b) for b in with_axes) for a in with_axes]
+        assert [len(here) for here in found] == expected
+        assert [here[0] for here in found] == sorted(here[0] for here in found)
 
 
 def test_a_sheet_says_what_there_is_and_clips_nothing():
