@@ -19,8 +19,9 @@ from jaxvis.report import output
 from jaxvis.report.output import OutputError, refuse_inputs, staging
 
 CALLS = ("mkdir", "rename", "unlink", "rmdir", "fsync", "chmod", "open", "scandir", "listdir")
-OLD = {"a.png": "old a", "gone.png": "old", "report.md": "old page"}
-NEW = {"a.png": "new a", "b.png": "new b", "report.md": "new page"}
+OLD = {"a.png": "old a", "gone.png": "old", "report.md": "old page", "files/1.js": "old 1"}
+NEW = {"a.png": "new a", "b.png": "new b", "report.md": "new page",
+       "files/1.js": "new 1"}  # fmt: skip
 MINE = {"notes.txt": "mine", "deep/er.png": "mine too"}
 
 
@@ -340,6 +341,24 @@ def test_a_result_that_was_changed_is_the_users(tmp_path):
     assert held(tmp_path) == {**OLD, "report.md": "old page, and a thought"}
     write(tmp_path, {"b.png": "new"})
     assert held(tmp_path) == {"report.md": "old page, and a thought", "b.png": "new"}
+
+
+@pytest.mark.parametrize("change", ["added", "changed", "removed", "link"])
+def test_a_folder_of_results_in_which_something_changed_is_the_users(change, tmp_path):
+    earlier(tmp_path)
+    inside = tmp_path / "files" / "1.js"
+    if change == "added":
+        put(tmp_path, {"files/mine": "mine"})
+    elif change == "changed":
+        inside.write_text("and a thought")
+    else:
+        inside.unlink()
+        if change == "link":
+            inside.symlink_to(tmp_path / "a.png")
+    before = held(tmp_path)
+    with pytest.raises(OutputError, match=r"files: a folder is there .* or that was changed"):
+        write(tmp_path)
+    assert held(tmp_path) == before
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path):
