@@ -638,7 +638,8 @@ def test_a_file_that_is_missing_or_of_another_report_is_said(browser, many):
     _, path = many
     folder = path.parent / "report_files"
     moved = (folder / "0003.js").rename(folder / "away")
-    (folder / "0004.js").write_text((folder / "0005.js").read_text())
+    other = (folder / "0005.js").read_text()
+    (folder / "0004.js").write_text(other.replace("jaxvisImage(4,", "jaxvisImage(3,"))
     (folder / "0006.js").write_text("jaxvisImage(5, {")
     shown = Page(browser, path, "#at=3,4")
     said = "const t = document.getElementById('trouble'); return t.hidden ? '' : t.textContent"

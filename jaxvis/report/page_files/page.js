@@ -284,5 +284,6 @@ fromAddress();
 build();
 show();
 find();
+at("images").scrollTop = buttons()[state.image].offsetTop; // of many, the one that a link is to
 listen();
 draw().then(prepare);
