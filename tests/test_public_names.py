@@ -70,10 +70,12 @@ SIGNATURES = {
     "explain": "(model, x, classes=?, **options)",
     "explain_batches": "(model, x, classes=?, *, batch_size=?, memory=?, progress=?, **options)",
     "expose_relu": "(f, *, forms=?)",
-    "figure_comparison": "(images, titles, rows, *, title=?, alpha=?, colormap=?, preset=?)",
-    "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?, signed=?, preset=?)",
-    "figure_images": "(images, titles=?, *, title=?)",
-    "figure_saliency": "(images, maps, titles, *, title, colormap=?, signed=?, preset=?)",
+    "figure_comparison": "(images, titles, rows, *, title=?, alpha=?, colormap=?, preset=?, "
+    "axes=?)",
+    "figure_grad_cam": "(images, cams, titles, *, title, alpha=?, colormap=?, signed=?, preset=?, "
+    "axes=?)",
+    "figure_images": "(images, titles=?, *, title=?, axes=?)",
+    "figure_saliency": "(images, maps, titles, *, title, colormap=?, signed=?, preset=?, axes=?)",
     "find_images": "(source)",
     "from_equinox": "(model, state=?, *, preprocess, size, labels=?, layer=?, forms=?, name=?, "
     "channels_first=?)",
