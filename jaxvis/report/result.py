@@ -20,6 +20,15 @@ from jaxvis.pictures.presets import PRESETS
 from jaxvis.text import visible
 
 
+class LabOptions(NamedTuple):
+    """What the title page of the hand-in says, a blank line where it is None, and its language."""
+
+    student: str | None = None
+    group: str | None = None
+    teacher: str | None = None
+    language: str = "en"  # or "ru"
+
+
 class Options(NamedTuple):
     """How a report is made; the names are those of the command's options."""
 
@@ -37,6 +46,7 @@ class Options(NamedTuple):
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
+    lab: LabOptions | None = None  # write the hand-in too
 
 
 class Result(NamedTuple):
