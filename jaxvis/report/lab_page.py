@@ -29,10 +29,11 @@ def lab_html(hand: HandIn, place: Path) -> str:
     template = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string((assets / "lab.html").read_text("utf-8"))
-    return template.render(
+    page = template.render(
         hand=hand, text=hand.words.text, blanks=BLANKS, data_uri=data_uri, words_in=_words_in,
         style=style, script=script,
     )  # fmt: skip
+    return page.lstrip()  # macros stand before it
 
 
 def _words_in(table: Table, column: int) -> bool:

@@ -203,7 +203,7 @@ TEXTS = {
         "Карты значимости ({rule}), цветовая схема `{colours}`. Шкала у каждой карты своя, до ее "
         "99,5-го процентиля.",
     ),
-    "alt_map": Text("{title}, {rule}, of {names}", "{title}, {rule}: {names}"),
+    "alt_map": Text("{title}, {rule}, of {names}", "Карты {title}, {rule}: {names}"),
     "observed_2": Text(
         "Of the pixels {zero} are exactly 0, and {dark} are dark, below a twentieth of the map's "
         "largest value; the strongest 1 % of them hold {strongest} of the map's sum{over}.",
