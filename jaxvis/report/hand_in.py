@@ -13,7 +13,6 @@ from jaxvis.demo.images import demo_images
 from jaxvis.errors import InputError
 from jaxvis.evaluate.maps import name_of
 from jaxvis.evaluate.questions.matters import DELETED
-from jaxvis.evaluate.verdict import FAILED, PASSED, Verdict
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
 from jaxvis.methods.maps import MapName
@@ -37,6 +36,7 @@ ORDER = {
     5: ("vanilla", "guided", "rectified"),
 }  # as the tasks name them
 MODIFIERS = {"vanilla": "None", "guided": "'guided'", "rectified": "'relu'"}  # of keras-vis
+MOST_NAMED = 8  # images, for whoever does not see the figure
 MEASURES = ("accuracy", "completeness", "both")
 
 Drawn = Mapping[str, Sequence[str]]
@@ -96,7 +96,8 @@ class _Made:
     def __init__(self, result: Result, drawn: Drawn, folder: Path, words: Words) -> None:
         self.result, self.drawn, self.folder, self.words = result, drawn, folder, words
         self.count = len(result.files)
-        self.names = ", ".join(visible(file.name) for file in result.files)
+        names = [visible(file.name) for file in result.files]
+        self.names = ", ".join(names[:MOST_NAMED]) + ", ..." * (len(names) > MOST_NAMED)
         self.measured = {name: measured_maps(result.maps[name], result.masks) for name in LAB}
         self.figures = self.tables = 0
         images = words.counted(self.count, "over_images")
@@ -262,7 +263,9 @@ class _Made:
             tables = [self.six()]
             observed = [self.best(), self.lab_says()]
         observed += self.settled()
-        return self.section(6, about=about, measured=tables, observed=observed)
+        return self.section(
+            6, about=about, measured=[*tables, *self.marks()], observed=observed
+        )  # fmt: skip
 
     def how(self, environment: Mapping[str, Any]) -> list[Paragraph]:
         say, options = self.words.paragraph, self.result.options
@@ -420,7 +423,7 @@ class _Made:
         return [table], [words.paragraph("deleted_best", name=name, random=random)]
 
     def settled(self) -> list[Paragraph]:
-        """What the evaluation bears: that nothing is settled, or which maps pass what."""
+        """Say so where nothing is settled, and what of the order of the maps is not tested."""
         evaluation, words = self.result.evaluation, self.words
         if evaluation is None:
             return [words.paragraph("not_evaluated")]
@@ -431,22 +434,28 @@ class _Made:
                 "nothing_settled", images=words.on_images(self.count), comparisons=comparisons,
                 fewest=words.counted(found.fewest_images, "of_images"),
             )]  # fmt: skip
-        marks = [self.marks(found, question.key) for question in evaluation.questions]
-        first = words.paragraph("settled", comparisons=comparisons)
-        return [first, *marks, words.paragraph("not_compared")]
+        return [words.paragraph("not_compared")]
 
-    def marks(self, found: Verdict, question: str) -> Paragraph:
-        names: dict[int, list[str]] = {1: [], 0: [], -1: []}
-        for method, rule, _ in self.every():
-            mark = found.marks[name_of(MapName(method, rule))][question]
-            names[mark].append(_map_title(method, rule))
-        shown = {
-            mark: "; ".join(listed) or self.words.text("none") for mark, listed in names.items()
-        }
-        return self.words.paragraph(
-            "marks", question=self.words.text(f"question_{question}"), passed=shown[PASSED],
-            failed=shown[FAILED], open=shown[0],
-        )  # fmt: skip
+    def marks(self) -> list[Table]:
+        """Which map passes which question, where there are images enough to settle any."""
+        evaluation, words = self.result.evaluation, self.words
+        if evaluation is None or self.count < evaluation.verdict.fewest_images:
+            return []
+        found, keys = evaluation.verdict, [question.key for question in evaluation.questions]
+        rows = [
+            [
+                _map_title(method, rule),
+                *(
+                    words.text(f"mark_{found.marks[name_of(MapName(method, rule))][key]}")
+                    for key in keys
+                ),
+            ]
+            for method, rule, _ in self.every()
+        ]
+        comparisons = words.counted(len(found.comparisons), "comparisons")
+        caption = words.paragraph("settled_caption", comparisons=comparisons)
+        head = [words.text(f"head_{key}") for key in ("map", *keys)]
+        return [self.table(caption, head, rows)]
 
     def every(self) -> list[tuple[str, str, Measured]]:
         return [

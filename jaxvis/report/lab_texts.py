@@ -42,9 +42,9 @@ NOUNS = {
     ),
 }  # fmt: skip
 
-# Behind "on": one, and others.
+# Behind "on", in Russian "по": one, and others.
 ON_IMAGES = Pair(
-    ("this image", "these {n} images"), ("этом изображении", "этих {n} изображениях")
+    ("this image", "these {n} images"), ("этому изображению", "этим {n} изображениям")
 )  # fmt: skip
 
 TEXTS = {
@@ -74,14 +74,14 @@ TEXTS = {
         "Before you hand it in: fill in the title page and write your own words where there is "
         "room for them. They stay in this browser. Then print the page, or save it as PDF.",
         "Перед сдачей заполните титульный лист и допишите свой текст в отведенных местах: он "
-        "хранится в этом браузере. Затем распечатайте страницу или сохраните ее как PDF.",
+        "сохраняется в этом браузере. Затем распечатайте страницу или сохраните ее как PDF.",
     ),
     "task": Text("Task {number}. {title}", "Задание {number}. {title}"),
     "as_given": Text("The task as given", "Формулировка задания"),
     "code": Text("Code", "Код"),
     "figure": Text("Figure {number}.", "Рисунок {number}."),
     "table": Text("Table {number}.", "Таблица {number}."),
-    "observed": Text("Observation, measured", "Наблюдение по измерениям"),
+    "observed": Text("Observations, measured", "Наблюдения по измерениям"),
     "own_words": Text("In your own words", "Своими словами"),
     "your_words": Text("(your own words)", "(ваш текст)"),
     # What was given
@@ -148,7 +148,7 @@ TEXTS = {
     "head_class": Text("class explained", "объясняемый класс"),
     "head_index": Text("index", "индекс"),
     "head_probability": Text("probability", "вероятность"),
-    "head_best": Text("most probable", "самый вероятный"),
+    "head_best": Text("most probable class", "самый вероятный класс"),
     "observed_1": Text(
         "The network puts the class explained first for {count} of {images}; its probability is "
         "{low} to {high}.",
@@ -193,9 +193,9 @@ TEXTS = {
     ),
     "about_2": Text(
         "A saliency map is the gradient of that logit by the pixels: at each pixel the largest "
-        "absolute value over the three channels.",
+        "absolute value over the colour channels.",
         "Карта значимости — это градиент логита по пикселям: в каждом пикселе берется наибольшее "
-        "абсолютное значение по трем каналам.",
+        "абсолютное значение по цветовым каналам.",
     ),
     "caption_saliency": Text(
         "Saliency maps, {rule}, in the colours `{colours}`. Each map has its own scale, up to its "
@@ -218,8 +218,8 @@ TEXTS = {
     "no_masks": Text(
         "Where the objects are is not known to this report, so that what lies on them could not be "
         "measured: `--boxes FILE` tells it.",
-        "Где находятся объекты, этому отчету неизвестно, поэтому долю карты на них измерить "
-        "нельзя: расположение объектов задает параметр `--boxes FILE`.",
+        "Где находятся объекты, этому отчету неизвестно, поэтому измерить, какая доля карты на них "
+        "приходится, нельзя; расположение объектов задается параметром `--boxes FILE`.",
     ),
     "title_3": Text("Guided and rectified saliency", "Управляемая значимость (guided) и rectified"),
     "task_3": Text(
@@ -312,9 +312,9 @@ TEXTS = {
     "rectified_means": Text(
         "Of rectified it says that zero activations are replaced by small positive values; its "
         "code, `dy * (dy > 0)`, replaces no activation, but drops negative gradients.",
-        "О rectified в нем сказано, что нулевые активации заменяются малыми положительными "
-        "значениями; но код работы, `dy * (dy > 0)`, активаций не меняет, а отбрасывает "
-        "отрицательные градиенты.",
+        "О rectified в тексте работы сказано, что нулевые активации заменяются малыми "
+        "положительными значениями; однако ее код, `dy * (dy > 0)`, активации не меняет, а "
+        "отбрасывает отрицательные градиенты.",
     ),
     # Part 2
     "part_2": Text(
@@ -375,7 +375,7 @@ TEXTS = {
     "warning_guided": Text(
         "The lab's text passes on a warning of its library's author: guided backpropagation does "
         "not work well as an explanation (Adebayo et al., “Sanity Checks for Saliency Maps”, "
-        "2018). Sharp edges are not yet what decides.",
+        "2018). Edges that stand out are not yet what the network decides by.",
         "В тексте работы приведено предупреждение автора библиотеки: guided backpropagation плохо "
         "подходит для объяснений (Adebayo et al., «Sanity Checks for Saliency Maps», 2018). "
         "Четкие контуры еще не означают, что именно они важны для решения сети.",
@@ -401,13 +401,13 @@ TEXTS = {
         "Both together: the area under precision and recall, the pixels ranked by the map. Of a "
         "map without any information accuracy, completeness and this area would be about {area}, "
         "the object's share of the image.",
-        "Обе вместе — площадь под кривой «точность — полнота», где пиксели упорядочены по карте. У "
-        "карты без всякой информации точность, полнота и эта площадь были бы около {area} — это "
-        "доля объекта в изображении.",
+        "Обе вместе — площадь под кривой precision–recall, если упорядочить пиксели по значениям "
+        "карты. У карты без всякой информации точность, полнота и эта площадь были бы около {area} "
+        "— это доля объекта в изображении.",
     ),
     "boxes_note": Text(
         "The objects' places are boxes here: what a box holds besides its object counts as object.",
-        "Объекты здесь заданы рамками: все, что попало в рамку кроме объекта, засчитано как "
+        "Объекты здесь заданы рамками: все, что попало в рамку помимо объекта, тоже засчитано как "
         "объект.",
     ),
     "six_caption": Text(
@@ -421,8 +421,8 @@ TEXTS = {
     "best": Text(
         "Highest in accuracy: {accuracy}; in completeness: {completeness}; in both together: "
         "{both}.",
-        "Наибольшая точность: {accuracy}; наибольшая полнота: {completeness}; по обеим вместе: "
-        "{both}.",
+        "Наибольшая точность: {accuracy}; наибольшая полнота: {completeness}; наибольшее "
+        "значение по обеим вместе: {both}.",
     ),
     "lab_says": Text(
         "The lab concludes that guided backpropagation is the most accurate and complete method. "
@@ -448,32 +448,25 @@ TEXTS = {
         "On {images} nothing is settled: with {comparisons}, corrected together, an exact test "
         "wants at least {fewest}. The figures describe what was given here, and say nothing yet of "
         "other images.",
-        "На {images} ничего не установлено: точному критерию с поправкой на {comparisons} нужно "
+        "По {images} ничего установить нельзя: точному критерию с поправкой на {comparisons} нужно "
         "не меньше {fewest}. Числа описывают только то, что дано здесь, и о других изображениях "
         "пока ничего не говорят.",
     ),
-    "settled": Text(
-        "By the evaluation's rule (an exact test, {comparisons} corrected together at 1 %; "
-        "`report.md` has the rule):",
-        "По правилу проверки карт (точный критерий, с поправкой на {comparisons}, уровень 1 %; "
-        "само правило приведено в `report.md`):",
+    "settled_caption": Text(
+        "What the evaluation settles: an exact test, {comparisons} corrected together at 1 %; "
+        "`report.md` has the rule.",
+        "Что установлено проверкой карт: точный критерий, с поправкой на {comparisons}, уровень "
+        "1 %; правило приведено в `report.md`.",
     ),
-    "marks": Text(
-        "{question} Passed: {passed}; failed: {failed}; not settled: {open}.",
-        "{question} Да: {passed}; нет: {failed}; не установлено: {open}.",
-    ),
-    "question_where": Text("Does the map point at the object?", "Указывает ли карта на объект?"),
-    "question_matters": Text(
-        "Does what it marks matter to the network?", "Важно ли для сети то, что отмечено?"
-    ),
-    "question_network": Text(
-        "Does it depend on the network's weights?", "Зависит ли карта от весов сети?"
-    ),
-    "question_last": Text(
-        "Does it depend on the last layer?", "Зависит ли карта от последнего слоя?"
-    ),
+    "head_where": Text("points at the object", "указывает на объект"),
+    "head_matters": Text("what it marks matters to the network", "отмеченное важно для сети"),
+    "head_network": Text("depends on the weights", "зависит от весов"),
+    "head_last": Text("depends on the last layer", "зависит от последнего слоя"),
+    "mark_1": Text("yes", "да"),
+    "mark_0": Text("not settled", "не установлено"),
+    "mark_-1": Text("no", "нет"),
     "not_compared": Text(
-        "This rule compares each map with controls (a random map, the image centre, an edge "
+        "That rule compares each map with controls (a random map, the image centre, an edge "
         "detector), and not with the other maps: which of the maps is ahead is described here, and "
         "not tested.",
         "Это правило сравнивает каждую карту с контрольными (случайная карта, центр изображения, "
@@ -508,7 +501,6 @@ TEXTS = {
         "вывод лабораторной работы это не может.",
     ),
     "random_map": Text("random map", "случайная карта"),
-    "none": Text("none", "нет"),
     # The last page
     "made_title": Text("How it was made", "Как получен этот отчет"),
     "made_images": Text(

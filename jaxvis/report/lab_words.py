@@ -58,7 +58,7 @@ class Words(NamedTuple):
         return f"{self.whole(n)}{SPACE}{form}"
 
     def on_images(self, n: int) -> str:
-        """Return "this image", or "these 4 images", as it stands behind "on"."""
+        """Return "this image", or "these 4 images", as it stands behind "on" ("по")."""
         one, more = getattr(ON_IMAGES, self.language)
         return one if n == 1 else more.format(n=self.whole(n))
 
