@@ -466,12 +466,12 @@ TEXTS = {
     "mark_0": Text("not settled", "не установлено"),
     "mark_-1": Text("no", "нет"),
     "not_compared": Text(
-        "That rule compares each map with controls (a random map, the image centre, an edge "
-        "detector), and not with the other maps: which of the maps is ahead is described here, and "
-        "not tested.",
-        "Это правило сравнивает каждую карту с контрольными (случайная карта, центр изображения, "
-        "детектор контуров), а не карты между собой: какая из них впереди, здесь описано, но не "
-        "проверено.",
+        "The evaluation does not compare the maps with each other, but each with controls (a "
+        "random map, the image centre, an edge detector) or with a fixed line: which of the maps "
+        "is ahead is described here, and not tested.",
+        "Проверка сравнивает карты не между собой, а каждую с контрольными (случайная карта, "
+        "центр изображения, детектор контуров) или с заданным порогом: какая из карт впереди, "
+        "здесь описано, но не проверено.",
     ),
     "not_evaluated": Text(
         "The evaluation was left out, so that nothing is said on whether this holds for other "
