@@ -150,8 +150,8 @@ TEXTS = {
     "head_probability": Text("probability", "вероятность"),
     "head_best": Text("most probable class", "самый вероятный класс"),
     "observed_1": Text(
-        "The network puts the class explained first for {count} of {images}; its probability is "
-        "{low} to {high}.",
+        "The network puts the class explained first for {count} of {images}; its probability lies "
+        "between {low} and {high}.",
         "Объясняемый класс стоит у сети на первом месте для {count} из {images}; его вероятность "
         "— от {low} до {high}.",
     ),
@@ -192,8 +192,8 @@ TEXTS = {
         "этой активации, и дифференцируется логит класса.",
     ),
     "about_2": Text(
-        "A saliency map is the gradient of that logit by the pixels: at each pixel the largest "
-        "absolute value over the colour channels.",
+        "A saliency map is the gradient of that logit with respect to the pixels: at each pixel "
+        "the largest absolute value over the colour channels.",
         "Карта значимости — это градиент логита по пикселям: в каждом пикселе берется наибольшее "
         "абсолютное значение по цветовым каналам.",
     ),
