@@ -2,17 +2,22 @@
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
 from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
+from jaxvis.errors import InputError
 from jaxvis.pictures import palette
 from jaxvis.pictures.photographs import REPORTED
 from jaxvis.pictures.presets import PRESETS
+from jaxvis.report.lab_words import LANGUAGES
 from jaxvis.text import visible
+
+if TYPE_CHECKING:
+    from jaxvis.report.result import LabOptions
 
 
 def add_to(commands: Any) -> None:
@@ -44,6 +49,13 @@ def add_to(commands: Any) -> None:
     add("--microscope", action="store_true", help="on the page, the gradient before and after "
         "every ReLU, and what each switch of the rule stops")  # fmt: skip
     add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
+    add("--lab", action="store_true", help="also write lab.html and lab.md, the lab's report to "
+        "hand in: its tasks in their order, code, figures, what was measured, and room for your "
+        "own words")  # fmt: skip
+    add("--student", metavar="NAME", help="on its title page, with --lab; default a blank line")
+    add("--group", metavar="NAME", help="the same")
+    add("--teacher", metavar="NAME", help="the same")
+    add("--language", choices=LANGUAGES, help="of the report to hand in, with --lab; default en")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -56,13 +68,14 @@ def run(chosen: argparse.Namespace) -> int:
     class_name = chosen.class_name
     if not given and network == "demo" and class_name is None:
         class_name = "goose"
+    lab = _lab(chosen)
     wanted = Options(
         network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
         colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset, boxes=chosen.boxes,
         evaluate=not chosen.no_evaluation, told=shared.told(chosen), classes=chosen.classes,
-        what_if=chosen.what_if, microscope=chosen.microscope,
+        what_if=chosen.what_if, microscope=chosen.microscope, lab=lab,
     )  # fmt: skip
     with Progress(chosen.quiet or chosen.json) as progress:
         done = write_report(images, chosen.out, wanted, progress=progress)
@@ -85,5 +98,23 @@ def run(chosen: argparse.Namespace) -> int:
         )
         say(f"{len(done['figures'])} figures and {visible(done['maps'])}")
         say(f"to explore in a browser: {visible(done['page'])}")
+        if lab is not None:
+            say(f"to hand in: {visible(done['lab'])}")
         say(f"report: {visible(done['report'])}")
     return DONE
+
+
+def _lab(chosen: argparse.Namespace) -> "LabOptions | None":
+    """What the hand-in is told, None where none is wanted."""
+    from jaxvis.report.result import LabOptions
+
+    told = {name: getattr(chosen, name) for name in ("student", "group", "teacher", "language")}
+    given = {name: value for name, value in told.items() if value is not None}
+    if chosen.lab:
+        return LabOptions(**given)
+    if given:
+        options = ", ".join(f"--{name}" for name in given)
+        raise InputError(
+            f"{options}: only the report to hand in says this; add --lab, or leave it out"
+        )
+    return None

@@ -26,12 +26,16 @@ from jaxvis.pictures import figures, render
 from jaxvis.pictures.figures import MapRow
 from jaxvis.pictures.files import find_images, load_images
 from jaxvis.pictures.presets import preset_named
+from jaxvis.report.hand_in import check_options, hand_in
+from jaxvis.report.lab_markdown import lab_markdown
+from jaxvis.report.lab_page import lab_html
 from jaxvis.report.markdown import page
 from jaxvis.report.other_classes import check_methods, other_classes
 from jaxvis.report.output import OutputError as OutputError
 from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.page import names_of_page, write_page
 from jaxvis.report.relus import seen_at_relus
+from jaxvis.report.result import LabOptions as LabOptions
 from jaxvis.report.result import Options as Options
 from jaxvis.report.result import Result, capitalised, check_layer
 from jaxvis.report.what_if import what_if
@@ -59,7 +63,8 @@ def write_report(
     Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values),
     report.html, which one explores in a browser, and report.md, which ends with a conclusion drawn
     from what was measured; all of it or nothing.
-    Other files in the folder are left alone.
+    Other files in the folder are left alone. With `options.lab` also lab.html and lab.md, to be
+    handed in: the lab's own tasks in their order.
 
     Args:
         images: a file, a folder, a glob or a list of them, as in `load_images`.
@@ -72,8 +77,8 @@ def write_report(
 
     Raises:
         ImageError, WeightsError: of the files.
-        InputError: no such class, layer, colour map or preset, another option out of range, or the
-            images are in `out`.
+        InputError: no such class, layer, colour map or preset, another option out of range, options
+            that `lab` cannot have, or the images are in `out`.
         OutputError: the folder cannot be written to, or holds a file of yours of the same name.
     """
     folder = expanded(out)
@@ -81,6 +86,7 @@ def write_report(
         render.colormap_named(options.colormap)
     if options.preset is not None:
         preset_named(options.preset)
+    check_options(options)
     files = find_images(images)
     refuse_inputs(out, files)
     with staging(out, "report", _names(options, len(files))) as place:
@@ -99,6 +105,10 @@ def write_report(
             # Not compressed: of maps that saves a tenth, and takes longer than to make them.
             np.savez(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
         (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
+        if options.lab is not None:
+            hand = hand_in(result, drawn, environment(), folder)
+            (place / "lab.html").write_text(lab_html(hand, place), encoding="utf-8")
+            (place / "lab.md").write_text(lab_markdown(hand), encoding="utf-8")
         names = sorted(file.name for file in place.iterdir())
     return _described(result, folder, names)
 
@@ -214,7 +224,8 @@ def _names(options: Options, count: int) -> set[str]:
         f"{name}_{rule}" for name in options.methods for rule in METHODS[name].under(options.rules)
     }
     figures = {f"{name}{number}.png" for name in drawn for number, _ in _pages(count)}
-    return figures | {"maps.npz", "report.md", *names_of_page(count)}
+    lab = set() if options.lab is None else {"lab.html", "lab.md"}
+    return figures | lab | {"maps.npz", "report.md", *names_of_page(count)}
 
 
 def _pages(count: int) -> list[tuple[str, slice]]:
@@ -298,6 +309,7 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
     return {
         "report": str(folder / "report.md"),
         "page": str(folder / "report.html"),
+        **({"lab": str(folder / "lab.html")} if "lab.html" in names else {}),
         "maps": str(folder / "maps.npz"),
         "figures": [str(folder / name) for name in names if name.endswith(".png")],
         "images": [

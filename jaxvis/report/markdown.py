@@ -52,7 +52,7 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     else:
         together = "Every map on a scale of its own: what can be compared is where, not how much."
     parts += _figures(drawn["comparison"], together)
-    parts += ["## The network", _block(result.network.summary())]
+    parts += ["## The network", block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
         parts += measured(result.evaluation)
@@ -140,7 +140,7 @@ def code(text: str) -> str:
     return f"{fence}{space}{text}{space}{fence}"
 
 
-def _block(text: str) -> str:
+def block(text: str) -> str:
     """Lines of code."""
     text = visible(text, keep="\n")
     fence = "`" * max(3, _longest_run(text) + 1)

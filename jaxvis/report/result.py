@@ -24,6 +24,15 @@ from jaxvis.report.what_if import WhatIf
 from jaxvis.text import visible
 
 
+class LabOptions(NamedTuple):
+    """What the title page of the hand-in says, a blank line where it is None, and its language."""
+
+    student: str | None = None
+    group: str | None = None
+    teacher: str | None = None
+    language: str = "en"  # or "ru"
+
+
 class Options(NamedTuple):
     """How a report is made; the names are those of the command's options."""
 
@@ -44,6 +53,7 @@ class Options(NamedTuple):
     what_if: bool = False  # measure how the class fares as the strongest pixels go, for the page
     microscope: bool = False  # look at the gradient before and after every ReLU, for the page
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`
+    lab: LabOptions | None = None  # write the hand-in too
 
 
 class Result(NamedTuple):

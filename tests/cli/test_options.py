@@ -669,6 +669,58 @@ def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
     assert {path.name for path in Path().iterdir()} == {"report", "a", "c"}
 
 
+LAB_REPORT = (
+    "report", "pictures", "--network", "my_network:make", "--layer", "-1", "--no-evaluation",
+    "--lab",
+)  # fmt: skip
+
+
+@proves("report --lab", "report --student", "report --group", "report --teacher")
+def test_a_report_to_hand_in(tmp_path):
+    """Its title page says what it was told, and leaves lines where it was told nothing."""
+    names = ("--student", "Anna <Meyer>", "--group", "B-12", "--teacher", "Dr Sato")
+    done = jaxvis(*LAB_REPORT, *names, "--out", tmp_path / "a")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-2] == f"to hand in: {tmp_path / 'a' / 'lab.html'}"
+    page = (tmp_path / "a" / "lab.html").read_text()
+    for name in ("Anna &lt;Meyer&gt;", "B-12", "Dr Sato"):
+        assert f">{name}</span>" in page
+    text = (tmp_path / "a" / "lab.md").read_text()
+    assert "student of group B-12, Anna \\<Meyer\\>" in text
+    assert "Checked by: Dr Sato" in text
+    found = told(*LAB_REPORT, "--out", tmp_path / "b")
+    assert found["lab"] == str(tmp_path / "b" / "lab.html")
+    page = (tmp_path / "b" / "lab.html").read_text()
+    assert page.count('class="blank') == 8
+    assert page.count('contenteditable="true"') == 8 + 6  # and the student's own words
+    assert "lab" not in told(*LAB_REPORT[:-1], "--out", tmp_path / "b")
+    assert not list((tmp_path / "b").glob("lab.*"))
+
+
+@proves("report --language")
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [((), "Task 6. Conclusion"), (("--language", "en"), "Task 6. Conclusion"),
+     (("--language", "ru"), "Задание 6. Вывод")],
+)  # fmt: skip
+def test_language(options, wanted, tmp_path):
+    told(*LAB_REPORT, *options, "--out", tmp_path)
+    for name in ("lab.html", "lab.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert wanted in text
+        assert ("Conclusion" in text) == ("Вывод" not in text)
+    with pytest.raises(SystemExit):
+        jaxvis(*LAB_REPORT, "--language", "de")
+
+
+@pytest.mark.parametrize("option", ["--student", "--group", "--teacher", "--language"])
+def test_what_only_a_report_to_hand_in_says(option, tmp_path):
+    done = jaxvis(*LAB_REPORT[:-1], option, "ru", "--out", tmp_path / "out")
+    assert done.code == 2
+    assert f"{option}: only the report to hand in says this; add --lab" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 @proves("report images", "evaluate --images")
 @pytest.mark.parametrize(
     ("given", "wanted"),

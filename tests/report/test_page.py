@@ -4,13 +4,13 @@ import base64
 import io
 import json
 import re
-import shutil
 from collections import OrderedDict
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from chromium import browser_fixture, errors, in_a_browser, requests
 from PIL import Image
 
 import jaxvis as jv
@@ -231,28 +231,9 @@ def test_the_index_of_hundreds_of_images_is_small():
     assert 300 * len(one) < 1_500_000
 
 
-# In a browser. Debian calls the two programs so.
+# In a browser.
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-in_a_browser = pytest.mark.skipif(
-    BROWSER is None or DRIVER is None, reason="no Chromium with its chromedriver"
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,1000",
-                 "--force-color-profile=srgb", "--disable-dev-shm-usage"):  # fmt: skip
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
+browser = browser_fixture
 
 
 class Page:
@@ -306,17 +287,10 @@ class Page:
         return self.readings()
 
     def errors(self):
-        return [one for one in self.browser.get_log("browser") if one["level"] == "SEVERE"]
+        return errors(self.browser)
 
     def requests(self):
-        """Addresses that the page asked for, itself and data aside."""
-        messages = [json.loads(one["message"])["message"]
-                    for one in self.browser.get_log("performance")]  # fmt: skip
-        return [
-            one["params"]["request"]["url"] for one in messages
-            if one["method"] == "Network.requestWillBeSent"
-            and not one["params"]["request"]["url"].startswith("data:")
-        ]  # fmt: skip
+        return requests(self.browser)
 
 
 @pytest.fixture
