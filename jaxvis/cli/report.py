@@ -68,8 +68,8 @@ def run(chosen: argparse.Namespace) -> int:
                 f"{100 * best['probability']:.1f} %, "
                 f"explained for {visible(image['class']['name'])} ({image['class']['index']})"
             )
-        if done["conclusion"]:
-            say(done["conclusion"][0])
+        for sentence in done["sentences"]:
+            say(sentence)
         say(f"{len(done['figures'])} figures and {visible(done['maps'])}")
         say(f"to explore in a browser: {visible(done['page'])}")
         say(f"report: {visible(done['report'])}")

@@ -124,7 +124,7 @@ def _write(
     if evaluation.course is not None:
         charts.append("layers.png")
         render.save(course_chart(evaluation.course), place / charts[-1])
-    page = ["# An evaluation of maps", *measured(evaluation)]
+    page = ["# An evaluation of maps", *measured(evaluation, about["network"])]
     page += ["## Charts", *(f"![{name}]({name})" for name in charts)]
     page += ["## How it was made", "\n".join(f"- {line}" for line in made)]
     (place / "evaluation.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxvis.evaluate.evaluation import Evaluation
-from jaxvis.evaluate.tables import deciding, markdown
+from jaxvis.evaluate.readable import in_brief
+from jaxvis.evaluate.tables import deciding, in_markdown, markdown
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import ANY, Method
 from jaxvis.models.preprocessing import in_words
@@ -55,20 +56,29 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
     parts += ["## The network", _block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
-        parts += measured(result.evaluation)
+        parts += measured(result.evaluation, result.options.network)
     return "\n\n".join(parts) + "\n"
 
 
-def measured(evaluation: Evaluation) -> list[str]:
-    """What was measured, and what follows: the conclusion, the table that decides, and an appendix
-    with all the rest."""
-    asked = evaluation.questions
-    parts = ["## Which map tells the truth?", *evaluation.conclusion]
-    parts += ["### What decides", deciding(asked, evaluation.verdict)]
-    parts.append("## Appendix: all that was measured")
-    for question in asked:
-        parts += [f"### {question.title}", markdown(question)]
-    return parts
+def measured(evaluation: Evaluation, network: str) -> list[str]:
+    """What was measured, and what follows: three sentences, the table that decides and its rule;
+    folded away, every map by itself, the rule in full and all figures."""
+    brief, asked = in_brief(evaluation, network), evaluation.questions
+    _, *at_length = evaluation.conclusion
+    parts = ["## Which map tells the truth?", *brief.sentences]
+    parts += [in_markdown([brief.heading, *brief.rows]), f"**The rule.** {brief.rule}"]
+    parts += [f"**Note.** {note}." for note in brief.notes]
+    parts += _folded("Map by map, and the rule in full", at_length)
+    parts += _folded("Each figure that decides", [deciding(asked, evaluation.verdict)])
+    return parts + _folded(
+        "All that was measured",
+        [text for question in asked for text in (f"### {question.title}", markdown(question))],
+    )
+
+
+def _folded(summary: str, parts: Iterable[str]) -> list[str]:
+    """Parts that a reader opens; the blank lines around them let Markdown find its tables there."""
+    return [f"<details>\n<summary>{summary}</summary>", *parts, "</details>"]
 
 
 def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:

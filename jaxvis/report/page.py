@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from jaxvis.evaluate.readable import in_brief
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import ANY
 from jaxvis.pictures import palette, render
@@ -38,7 +39,7 @@ def pages_html(result: Result) -> dict[str, str]:
     """Return the pages of a report, whole HTML documents, by the names of their files.
 
     There is one, report.html, for `MOST` images; further images have pages of their own, which link
-    to each other.
+    to each other. The first one ends with the conclusion.
     """
     import jinja2  # when a page is wanted: half of the commands write none
 
@@ -56,6 +57,8 @@ def pages_html(result: Result) -> dict[str, str]:
             colours=_colours(result),
             data=_script_safe(_data(result, slice(start, start + MOST), colormaps)),
             pages=names if names[1:] else [], here=name,
+            brief=in_brief(result.evaluation, result.options.network)
+            if result.evaluation and not start else None,
         )
         for name, start in zip(names, starts, strict=True)
     }  # fmt: skip
