@@ -10,6 +10,7 @@ from jaxvis.cli.progress import Progress
 from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
 from jaxvis.pictures import palette
+from jaxvis.pictures.kinds import ASKED_FOR
 from jaxvis.pictures.photographs import REPORTED
 from jaxvis.pictures.presets import PRESETS
 from jaxvis.text import visible
@@ -19,7 +20,7 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     add = shared.command(
         commands, "report", run, help="write the lab report of some images",
-        description="Write the lab report: the maps of every image as PNG, their raw values as "
+        description="Write the lab report: the maps of every image as figures, their raw values as "
         "maps.npz, report.html to explore in a browser, and report.md. Without IMAGES it runs on "
         "the demo that comes with jaxvis.",
     )  # fmt: skip
@@ -36,6 +37,9 @@ def add_to(commands: Any) -> None:
         f"the preset's, or {palette.LAB} for the lab's maps, {palette.EVEN} for all "
         "others")  # fmt: skip
     add("--alpha", type=shared.share, help="of the overlays; default the preset's, or 0.5")
+    add("--figures", choices=ASKED_FOR, default="png", help="how figures are saved: png, with JPEG "
+        "where photographs show in full, or as vectors that scale, svg or pdf; default "
+        "%(default)s")  # fmt: skip
     add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
 
 
@@ -53,7 +57,8 @@ def run(chosen: argparse.Namespace) -> int:
         network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
-        colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset, boxes=chosen.boxes,
+        colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset,
+        figures=chosen.figures, boxes=chosen.boxes,
         evaluate=not chosen.no_evaluation, told=shared.told(chosen),
     )  # fmt: skip
     with Progress(chosen.quiet or chosen.json) as progress:

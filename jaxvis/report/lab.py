@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.subjects import Subjects, masks_of, seeds_of
 from jaxvis.evaluate.tables import evaluation_data
@@ -21,6 +22,7 @@ from jaxvis.models.labels import top_k
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.files import find_images, load_images
+from jaxvis.pictures.kinds import ASKED_FOR, SAVED, figure_name
 from jaxvis.pictures.presets import preset_named
 from jaxvis.report.markdown import page
 from jaxvis.report.output import OutputError as OutputError
@@ -46,9 +48,10 @@ def write_report(
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
-    Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values),
+    Writes inputs.jpg, a figure for every method and rule, comparison.jpg, maps.npz (raw values),
     report.html, which one explores in a browser, and report.md, which ends with a conclusion drawn
-    from what was measured; all of it or nothing.
+    from what was measured; all of it or nothing. Figures are JPEG where photographs show in full
+    and PNG where not, or as `options.figures` says.
     Other files in the folder are left alone.
 
     Args:
@@ -71,6 +74,8 @@ def write_report(
         render.colormap_named(options.colormap)
     if options.preset is not None:
         preset_named(options.preset)
+    if options.figures not in ASKED_FOR:
+        raise InputError(f"figures is {options.figures!r}; wanted one of {', '.join(ASKED_FOR)}")
     files = find_images(images)
     refuse_inputs(out, files)
     with staging(out, "report", _names(options)) as place:
@@ -165,19 +170,25 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
 def _names(options: Options) -> set[str]:
     """The files that there will be in any case."""
     maps = {
-        f"{name}_{rule}.png"
+        figure_name(f"{name}_{rule}", options.figures, METHODS[name].at == "layer")
         for name in options.methods
         for rule in METHODS[name].under(options.rules)
     }
-    return maps | {"inputs.png", "comparison.png", "maps.npz", "report.md", "report.html"}
+    fixed = {figure_name(name, options.figures, True) for name in ("inputs", "comparison")}
+    return maps | fixed | {"maps.npz", "report.md", "report.html"}
 
 
 def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     """Save every figure; return the names of the files by what they show."""
     start = time.perf_counter()
     titles, images, options = result.class_titles(), result.images, result.options
-    drawn = {"inputs": ["inputs.png"]}
-    render.save(figures.figure_images(images, titles, title="Input images"), folder / "inputs.png")
+
+    def save(figure: Any, name: str, photographs: bool = True) -> str:
+        path = folder / figure_name(name, options.figures, photographs)
+        return render.save(figure, path, few_colours=not photographs).name
+
+    drawn = {"inputs": [save(figures.figure_images(images, titles, title="Input images"),
+                             "inputs")]}  # fmt: skip
     rows = result.drawn().rows()
     for (name, rule), row, own in zip(result.maps, rows, result.colormaps(), strict=True):
         method = METHODS[name]
@@ -194,7 +205,7 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
                 images, row.maps, titles, title=f"{capitalised(method.title)}{under}",
                 colormap=colormap, signed=row.signed, preset=options.preset,
             )  # fmt: skip
-        drawn[f"{name} {rule}"] = [render.save(figure, folder / f"{name}_{rule}.png").name]
+        drawn[f"{name} {rule}"] = [save(figure, f"{name}_{rule}", method.at == "layer")]
     drawn["comparison"] = []
     scale = "one scale per row" if options.preset is None else f"as '{options.preset}' shows them"
     for first in range(0, len(images), figures.MOST_COMPARED):
@@ -206,7 +217,7 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
             title=f"All maps, {scale}", alpha=options.alpha, colormap=options.colormap,
             preset=options.preset,
         )  # fmt: skip
-        drawn["comparison"].append(render.save(figure, folder / f"comparison{number}.png").name)
+        drawn["comparison"].append(save(figure, f"comparison{number}"))
     result.seconds["draw"] = time.perf_counter() - start
     return drawn
 
@@ -228,7 +239,7 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
         "report": str(folder / "report.md"),
         "page": str(folder / "report.html"),
         "maps": str(folder / "maps.npz"),
-        "figures": [str(folder / name) for name in names if name.endswith(".png")],
+        "figures": [str(folder / name) for name in names if name.endswith(SAVED)],
         "images": [
             {
                 "file": str(file),

@@ -33,15 +33,19 @@ RULES_AT_LAYER = {
     "layer.",
     "guided": "The same under guided backpropagation, again only above the layer.",
 }
+MOST_NAMED = 8  # images in the alternative text of a figure
 OWN_SCALE = "Each map has a scale of its own, from its smallest value to its 99.5th percentile."
 
 
 def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
     """Return report.md: predictions, figures with a line on each, summary, versions, conclusion."""
     parts = ["# What the network looks at", _predictions(result), "## The images"]
-    parts += _figures(drawn["inputs"], "The images at the size that the network reads, before "
-                      "their colours are scaled for it, with the class explained and its "
-                      "probability.")  # fmt: skip
+    parts += _figures(
+        drawn["inputs"],
+        _of(result, "Input images"),
+        "The images at the size that the network reads, before their colours are scaled for it, "
+        "with the class explained and its probability.",
+    )
     for name in result.maps.methods:
         parts += _method(result, METHODS[name], drawn)
     parts.append("## All together")
@@ -52,7 +56,9 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
         )
     else:
         together = "Every map on a scale of its own: what can be compared is where, not how much."
-    parts += _figures(drawn["comparison"], together)
+    rows = ", ".join(row.label for row in result.maps.rows())
+    shows = _of(result, f"Grid, a row each for input, {rows}; a column each")
+    parts += _figures(drawn["comparison"], shows, together)
     parts += ["## The network", _block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
@@ -101,8 +107,11 @@ def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> l
     for rule, maps in by_rule.items():
         if rule != ANY:
             parts.append(f"### {capitalised(rule)}")
+        under = "" if rule == ANY else f", {rule} rule"
+        how = "over each image" if method.at == "layer" else "under each image"
+        shows = _of(result, f"{capitalised(method.title)}{under}, {how}")
         parts += _figures(
-            drawn[f"{method.name} {rule}"], rules.get(rule, ""), _nothing(result, maps)
+            drawn[f"{method.name} {rule}"], shows, rules.get(rule, ""), _nothing(result, maps)
         )
     return parts
 
@@ -161,8 +170,24 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _figures(files: list[str], *lines: str) -> list[str]:
-    return [f"![{file}]({file})" for file in files] + [line for line in lines if line]
+def _of(result: Result, shows: str) -> str:
+    """What a figure shows, and of which images: its alternative text."""
+    named = [
+        f"{file.name} for {result.network.class_name(index)}"
+        for file, index in zip(result.files, result.classes, strict=True)
+    ]
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{shows}: {', '.join(named[:MOST_NAMED])}{more}"
+
+
+def _figures(files: list[str], shows: str, *lines: str) -> list[str]:
+    """Figures with what they show in words, and lines below them."""
+    links = []
+    for number, file in enumerate(files, 1):
+        words = plain(shows if len(files) == 1 else f"{shows} (part {number} of {len(files)})")
+        # A PDF cannot be shown in a page of Markdown: a link to it.
+        links.append(f"[{words}]({file})" if file.endswith(".pdf") else f"![{words}]({file})")
+    return links + [line for line in lines if line]
 
 
 def _nothing(result: Result, maps: AnyArray) -> str:

@@ -34,6 +34,7 @@ class Options(NamedTuple):
     colormap: str | None = None  # None: the preset's, or each method's own
     alpha: float | None = None  # None: the preset's, or 0.5
     preset: str | None = None  # of PRESETS: how another library shows maps
+    figures: str = "png"  # of jaxvis.pictures.kinds.ASKED_FOR: how figures are saved
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
     told: Mapping[str, Any] = MappingProxyType({})  # of the network: more arguments of `load`

@@ -58,11 +58,12 @@ def test_report_prints_where_it_is(report, place):
     assert lines[0].endswith("explained for goose (1)")
     assert lines[-1] == "report: report/report.md"
     names = sorted(path.name for path in (place / "report").glob("[!.]*"))
-    kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
-    others = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
+    kinds = [f"{kind}_{rule}.{end}" for kind, end in (("grad_cam", "jpg"), ("saliency", "png"))
+             for rule in RULES]  # fmt: skip
+    others = ["comparison.jpg", "inputs.jpg", "maps.npz", "report.html", "report.md"]
     assert names == sorted([*others, *kinds])
     for name in names:
-        if name.endswith(".png"):
+        if name.endswith((".png", ".jpg")):
             with Image.open(place / "report" / name) as picture:
                 assert min(picture.size) > 200
 
@@ -84,7 +85,7 @@ def test_maps_are_those_of_the_library(report, place):
 
 def test_page_shows_every_figure_and_the_table(report, place):
     text = (place / "report" / "report.md").read_text()
-    for path in (place / "report").glob("*.png"):
+    for path in (place / "report").glob("*.[pj][np]g"):
         assert f"]({path.name})" in text
     row = "| a\\_1.png | goose (1) |"
     for wanted in (
@@ -256,9 +257,9 @@ def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
     options = Options(network=str(place / "tiny.h5"))
     told = write_report(place / "pictures", tmp_path / "r", options)
     names = [Path(figure).name for figure in told["figures"]]
-    assert {"comparison.png", "comparison_2.png"} <= set(names)
+    assert {"comparison.jpg", "comparison_2.jpg"} <= set(names)
     text = (tmp_path / "r" / "report.md").read_text()
-    assert text.index("(comparison.png)") < text.index("(comparison_2.png)")
+    assert text.index("(comparison.jpg)") < text.index("(comparison_2.jpg)")
 
 
 UNCUT = """
