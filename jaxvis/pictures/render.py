@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DPI = 150  # of charts
 MOST_KEPT = 128  # of the 256 colours of a PNG, for maps
+NEARLY_WHITE = 244
 FINEST, COARSEST = 3, 20  # steps of a noisy picture in a PNG of few colours: 38 dB in jet
 JPEG_QUALITY = 80  # at full resolution of colours
 
@@ -181,13 +182,19 @@ def _in_few_colours(picture: Any, maps: Sequence[np.ndarray]) -> Any:
     they are, and for all else what lies nearest to it, dithered."""
     from PIL import Image
 
-    pixels = [a.reshape(-1, 3) for a in maps] or [np.zeros((0, 3), np.uint8)]
-    kept = np.unique(np.concatenate(pixels), axis=0)
-    kept = kept if len(kept) <= MOST_KEPT else kept[:0]
+    # As one number each, which sorts in a tenth of the time.
+    numbers = [a.reshape(-1, 3).astype(np.int32) @ (1 << 16, 1 << 8, 1) for a in maps]
+    found = np.unique(np.concatenate([*numbers, np.zeros(0, np.int32)]))
+    found = found if len(found) <= MOST_KEPT else found[:0]
+    kept = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1)
     rest = 254 - len(kept)
-    found = picture.quantize(rest, Image.Quantize.MEDIANCUT).getpalette() or []
+    others = np.reshape(
+        picture.quantize(rest, Image.Quantize.MEDIANCUT).getpalette() or [], (-1, 3)
+    )
+    # Pillow takes the next best of colours as near as that, and paper would be grey.
+    others = others[:rest][others[:rest].min(axis=1) < NEARLY_WHITE]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([255, 255, 255, 0, 0, 0, *kept.ravel().tolist(), *found[: 3 * rest]])
+    palette.putpalette([255, 255, 255, 0, 0, 0, *kept.ravel().tolist(), *others.ravel().tolist()])
     return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 

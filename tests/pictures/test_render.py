@@ -279,6 +279,18 @@ def test_a_figure_of_few_colours_is_small_and_shows_no_bands(tmp_path, kind):
     np.testing.assert_allclose(means, exact.mean(axis=(1, 3)), atol=4)
 
 
+def test_paper_stays_white_among_256_colours(tmp_path):
+    rng = np.random.default_rng(0)
+    for low in (0, 200, 250):
+        images = rng.integers(low, 256, (4, 224, 224, 3), np.uint8)
+        figure = figures.figure_saliency(images, rng.random((4, 224, 224)), ["abc"] * 4, title="ab")
+        with Image.open(render.save(figure, tmp_path / "a.png", few_colours=True)) as saved:
+            assert saved.mode == "P"
+            pixels = np.asarray(saved.convert("RGB"))
+        for edge in (pixels[:3], pixels[-8:], pixels[:, :8], pixels[:, -8:]):
+            assert (edge == 255).all()
+
+
 def heat_image(size):
     """A sky: a smooth picture, in which bands would show."""
     y, x = np.mgrid[:size, :size] / size
