@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from jaxvis.pictures import figures, render
 
@@ -279,6 +279,22 @@ def test_a_figure_of_few_colours_is_small_and_shows_no_bands(tmp_path, kind):
     np.testing.assert_allclose(means, exact.mean(axis=(1, 3)), atol=4)
 
 
+def test_a_noisy_picture_goes_in_steps_and_a_smooth_one_stays():
+    rng = np.random.default_rng(0)
+    steep = np.zeros((20, 30, 3), np.uint8)
+    steep[..., 0] = np.linspace(0, 255, 30)  # 9 from pixel to pixel, and not noisy
+    np.testing.assert_array_equal(render.no_finer_than_noise(steep), steep)
+    for deviation, step in ((40, 20), (6, 6), (0.2, 0)):
+        noisy = (128 + rng.normal(0, deviation, (200, 200, 1)) + np.zeros(3)).astype(np.uint8)
+        found = render.no_finer_than_noise(noisy)
+        off = np.abs(found.astype(int) - noisy).max()
+        assert off <= step / 2 + 1
+        assert (off == 0) == (step == 0)
+        levels = np.unique(found)
+        if deviation == 40:
+            assert set(levels) <= {*range(0, 256, 20), 255}
+
+
 def test_paper_stays_white_among_256_colours(tmp_path):
     rng = np.random.default_rng(0)
     for low in (0, 200, 250):
@@ -308,6 +324,7 @@ def test_jpeg_keeps_the_colours_of_overlays(tmp_path):
     with Image.open(path) as saved:
         assert psnr(np.asarray(saved), wanted) > 38
         assert saved.info["dpi"] == (100, 100)
+        assert JpegImagePlugin.get_sampling(saved) == 0  # as many samples of colour as of light
     assert os.path.getsize(path) < 0.4 * os.path.getsize(tmp_path / "a.png")
     noise = np.random.default_rng(0).integers(0, 256, (1, 300, 300, 3), np.uint8)
     path = render.save(figures.figure_images(noise), tmp_path / "noise.jpg")  # a byte a pixel: more
