@@ -35,7 +35,8 @@ TESTS = {
     "methods": "methods/maps methods/tf_keras_vis methods/saliency methods/grad_cam "
     "methods/catalogue methods/one_pass methods/several",
     "any_model": "any_model/cut_at any_model/expose any_model/adapters",
-    "evaluate": "evaluate/tables evaluate/conclusion evaluate/all_maps evaluate/any_network",
+    "evaluate": "evaluate/tables evaluate/conclusion evaluate/readable evaluate/all_maps "
+    "evaluate/any_network",
     "evaluate/verdict": "evaluate/conclusion evaluate/tables evaluate/verdict",
     "evaluate/metrics": "evaluate/metrics/peers",
     "evaluate/metrics/average_drop": "evaluate/metrics/rise evaluate/metrics/peers",

@@ -18,7 +18,7 @@ def add_to(commands: Any) -> None:
         commands, "evaluate", run, help="measure which map tells the truth",
         description="Measure maps: does each point at the object, and of two at the one asked "
         "for, does what it marks matter to the network, does it depend on the network and on its "
-        "last layer? Prints the table that decides; writes "
+        "last layer? Prints three sentences, the table that decides and its rule; writes "
         "evaluation.md, evaluation.json and a chart per question. Without --images it draws scenes "
         "whose objects are known, for the demo's network.",
     )  # fmt: skip
@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run the command; errors are those of `write_evaluation`."""
-    from jaxvis.evaluate import tables
+    from jaxvis.evaluate.readable import in_brief, in_columns
     from jaxvis.report.evaluation import Options, write_evaluation
 
     shared.use_cache(chosen)
@@ -58,8 +58,18 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         say(json.dumps(told, indent=1))
     elif not chosen.quiet:
-        table = tables.deciding_text(found.questions, found.verdict)
+        brief = in_brief(found, network)
         seconds = time.perf_counter() - start
-        last = f"evaluation: {visible(told['page'])} ({seconds:.0f} s)"
-        say("\n\n".join([table, *found.conclusion, last]))
+        last = f"all figures, map by map: {visible(told['page'])} ({seconds:.0f} s)"
+        above = "\n".join(map(_filled, brief.sentences))
+        table = in_columns(brief.heading, brief.rows)
+        below = [f"Rule: {brief.rule}", *(f"Note: {note}." for note in brief.notes)]
+        say("\n\n".join([above, table, *map(_filled, below), last]))
     return DONE
+
+
+def _filled(text: str) -> str:
+    """Text in lines of 88 letters, which the table is wide."""
+    from jaxvis.evaluate.readable import in_lines
+
+    return "\n".join(in_lines(text, 88))

@@ -11,6 +11,7 @@ from jaxvis.cli.say import say
 from jaxvis.demo.images import demo_images
 from jaxvis.errors import InputError
 from jaxvis.pictures import palette
+from jaxvis.pictures.kinds import ASKED_FOR
 from jaxvis.pictures.photographs import REPORTED
 from jaxvis.pictures.presets import PRESETS
 from jaxvis.report.lab_words import LANGUAGES
@@ -24,7 +25,7 @@ def add_to(commands: Any) -> None:
     """Add the command to the parser."""
     add = shared.command(
         commands, "report", run, help="write the lab report of some images",
-        description="Write the lab report: the maps of every image as PNG, their raw values as "
+        description="Write the lab report: the maps of every image as figures, their raw values as "
         "maps.npz, report.html to explore in a browser, and report.md. Without IMAGES it runs on "
         "the demo that comes with jaxvis.",
     )  # fmt: skip
@@ -48,6 +49,9 @@ def add_to(commands: Any) -> None:
         "strongest pixels are removed, map by map: 21 forward passes each")  # fmt: skip
     add("--microscope", action="store_true", help="on the page, the gradient before and after "
         "every ReLU, and what each switch of the rule stops")  # fmt: skip
+    add("--figures", choices=ASKED_FOR, default="png", help="how figures are saved: png, with JPEG "
+        "where photographs show in full, or as vectors that scale, svg or pdf; default "
+        "%(default)s")  # fmt: skip
     add("--no-evaluation", action="store_true", help="leave out the measured conclusion")
     add("--lab", action="store_true", help="also write lab.html and lab.md, the lab's report to "
         "hand in: its tasks in their order, code, figures, what was measured, and room for your "
@@ -73,7 +77,8 @@ def run(chosen: argparse.Namespace) -> int:
         network=network, class_name=class_name, layer=chosen.layer, methods=chosen.methods,
         rules=chosen.rules, labels=shared.labels(chosen),
         precision=shared.precision(chosen, network), resample=chosen.resample,
-        colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset, boxes=chosen.boxes,
+        colormap=chosen.colormap, alpha=chosen.alpha, preset=chosen.preset,
+        figures=chosen.figures, boxes=chosen.boxes,
         evaluate=not chosen.no_evaluation, told=shared.told(chosen), classes=chosen.classes,
         what_if=chosen.what_if, microscope=chosen.microscope, lab=lab,
     )  # fmt: skip
@@ -89,8 +94,8 @@ def run(chosen: argparse.Namespace) -> int:
                 f"{100 * best['probability']:.1f} %, "
                 f"explained for {visible(image['class']['name'])} ({image['class']['index']})"
             )
-        if done["conclusion"]:
-            say(done["conclusion"][0])
+        for sentence in done["sentences"]:
+            say(sentence)
         spent = done["seconds"]
         say(
             f"{spent['maps']:.1f} s for the maps, {spent['compile']:.1f} s to compile them, "

@@ -9,6 +9,7 @@ from jaxvis.evaluate.maps import named
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.questions.depends import Course
 from jaxvis.evaluate.questions.question import Metric, Question
+from jaxvis.pictures.render import DPI
 from jaxvis.pictures.style import plain_style
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def chart(question: Question) -> "Figure":
     lines = math.ceil(len(metrics) / MOST_PANELS)
     columns = math.ceil(len(metrics) / lines)
     figure = PlainFigure(
-        (1.5 + 2.3 * columns, (0.26 * len(names) + 0.8) * lines + 0.4), layout="constrained"
+        (1.5 + 2.3 * columns, (0.26 * len(names) + 0.8) * lines + 0.4), DPI, layout="constrained"
     )
     figure.suptitle(f"{question.title} ({question.images} images)", fontsize=TITLE)
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True)
@@ -82,7 +83,7 @@ def course_chart(course: Course) -> "Figure":
         ("one layer alone", course.independent),
     )
     kinds = (("rank", "rank correlation"), ("strongest", "strongest 1 %"), ("ssim", "SSIM"))
-    figure = PlainFigure((11.5, 6.4), layout="constrained")
+    figure = PlainFigure((11.5, 6.4), DPI, layout="constrained")
     figure.suptitle("How like itself a map stays when layers are re-initialised", fontsize=TITLE)
     axes = figure.subplots(2, 3, sharex="row", sharey=True)
     for line, (title, stages) in zip(axes, rows, strict=True):

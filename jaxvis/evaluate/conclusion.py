@@ -8,29 +8,33 @@ from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.metrics.sign_flip import images_needed
 from jaxvis.evaluate.questions import depends
 from jaxvis.evaluate.questions.question import Question, shown
+from jaxvis.evaluate.sentences import listed, sentences
 from jaxvis.evaluate.verdict import FAILED, LEVEL, NOT_SETTLED, PASSED, Verdict
-
-_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine"}
 
 
 def conclusion(questions: Sequence[Question], found: Verdict) -> list[str]:
-    """Return paragraphs in Markdown: a verdict, a line for each map, warnings, and the rule."""
-    names = explanations(questions[0].values)
+    """Return paragraphs in Markdown: three sentences, a line for each map, warnings, the rule."""
+    told = findings(questions, found)
     return [
-        _overall(questions, found, names),
-        "\n".join(
-            f"- **{name}**: " + "; ".join(_finding(one, found, name) for one in questions) + "."
-            for name in names
-        ),
-        *_warnings(questions, found, names),
-        rule(questions, found),
+        " ".join(sentences(questions, found)),
+        "\n".join(f"- **{name}**: {text}" for name, text in told.items()),
+        *(f"**Warning.** {line}" for line in warnings(questions, found)),
+        f"**The rule.** {rule(questions, found)}",
     ]
+
+
+def findings(questions: Sequence[Question], found: Verdict) -> dict[str, str]:
+    """Return what was found of every map, in one sentence each."""
+    return {
+        name: "; ".join(_finding(one, found, name) for one in questions) + "."
+        for name in explanations(questions[0].values)
+    }
 
 
 def rule(questions: Sequence[Question], found: Verdict) -> str:
     """Return the rule that the verdict follows, as it stands under it."""
     parts = [
-        f"**The rule.** Each map is compared with each control ({_listed(BASELINES)}), image by "
+        f"Each map is compared with each control ({listed(BASELINES)}), image by "
         "image, in an exact sign-flip test (were there no difference, each image's would as soon "
         f"have the other sign). All {len(found.comparisons)} comparisons are corrected together "
         f"(Holm): of pages on which nothing differs at most {100 * LEVEL:.0f} % call anything "
@@ -61,36 +65,6 @@ def rule(questions: Sequence[Question], found: Verdict) -> str:
     return " ".join(parts)
 
 
-def _overall(questions: Sequence[Question], found: Verdict, names: Sequence[str]) -> str:
-    marks = {name: found.marks[name].values() for name in names}
-    trusted = [name for name in names if min(marks[name]) == PASSED]
-    failed = [name for name in names if min(marks[name]) == FAILED]
-    rest = [name for name in names if name not in trusted and name not in failed]
-    sizes = [question.images for question in questions]
-    where_asked = "On this image" if max(sizes) == 1 else f"On these {max(sizes)} images"
-    if min(sizes) < max(sizes):
-        where_asked += f" ({min(sizes)} of them for the questions that take long)"
-    if max(sizes) < found.fewest_images:
-        return (
-            f"{where_asked} nothing is settled: at least {found.fewest_images} are needed. The "
-            "figures describe these images, and say nothing yet of others."
-        )
-    count = len(questions)
-    asked = {1: "the question", 2: "both questions"}.get(
-        count, f"all {_WORDS.get(count, count)} questions"
-    )
-    if trusted:
-        first = f"{where_asked} {_listed(trusted)} pass{'es' * (len(trusted) == 1)} {asked}."
-    else:
-        none = f"none of the {_WORDS.get(len(names), len(names))} maps passes"
-        first = f"{where_asked} {'the map does not pass' if len(names) == 1 else none} {asked}."
-    if failed:
-        first += f" {_listed(failed)} fail{'s' * (len(failed) == 1)} at least one."
-    if rest:
-        first += f" {_listed(rest)} {'is' if len(rest) == 1 else 'are'} not settled."
-    return first
-
-
 def _finding(question: Question, found: Verdict, name: str) -> str:
     """A clause: the figures that decide a question, and what is clear of them."""
     if question.draws:
@@ -112,7 +86,7 @@ def _against_controls(question: Question, found: Verdict, name: str, mark: int) 
     if mark == PASSED:
         better = [metric for metric, one in outcomes.items() if min(one) == 1]
         return "clearly better than every control" + (
-            "" if len(better) == len(outcomes) else f" by {_listed(better)}"
+            "" if len(better) == len(outcomes) else f" by {listed(better)}"
         )
     worse = sorted(
         {
@@ -122,7 +96,7 @@ def _against_controls(question: Question, found: Verdict, name: str, mark: int) 
         },
         key=BASELINES.index,
     )
-    return f"clearly worse than {_listed(worse)}"
+    return f"clearly worse than {listed(worse)}"
 
 
 def _following(question: Question, found: Verdict, name: str) -> str:
@@ -150,8 +124,9 @@ def _dependence(question: Question, found: Verdict, name: str) -> str:
     return f"with {what} re-initialised {figures}: {words}"
 
 
-def _warnings(questions: Sequence[Question], found: Verdict, names: Sequence[str]) -> list[str]:
-    lines = []
+def warnings(questions: Sequence[Question], found: Verdict) -> list[str]:
+    """Return a sentence for each part of the network that a map does not depend on."""
+    names, lines = explanations(questions[0].values), []
     for question in questions:
         stuck = [name for name in names if found.marks[name][question.key] == FAILED]
         if not question.draws or not stuck:
@@ -160,7 +135,7 @@ def _warnings(questions: Sequence[Question], found: Verdict, names: Sequence[str
             "tells the classes apart,"  # fmt: skip
         shows = "it shows" if len(stuck) == 1 else "they show"
         lines.append(
-            f"**Warning.** {_listed(stuck)} did not change when {what} was re-initialised: what "
+            f"{listed(stuck)} did not change when {what} was re-initialised: what "
             f"{shows} is not what that part of the network learned."
         )
     return lines
@@ -173,9 +148,3 @@ def _controls(question: Question, metric: str) -> str:
 
 def _mean(question: Question, name: str, metric: str) -> str:
     return shown(question.estimate(name, metric).mean)
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

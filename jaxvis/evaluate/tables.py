@@ -1,51 +1,38 @@
-"""Questions as text, Markdown and data: what decides in one table, and all that was measured."""
+"""Questions as Markdown and data: every figure that decides, and all that was measured.
+
+What a reader sees first is in `readable.py`.
+"""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jaxvis.evaluate.evaluation import Evaluation
 from jaxvis.evaluate.metrics.bootstrap import Estimate
 from jaxvis.evaluate.questions import depends
 from jaxvis.evaluate.questions.question import Question, shown
-from jaxvis.evaluate.verdict import LEVEL, Verdict
+from jaxvis.evaluate.readable import in_brief
+from jaxvis.evaluate.verdict import LEVEL, MARKS, Verdict
 
 NOTHING = "-"
 
 
-MARKS = {1: "+", 0: "?", -1: "-"}
-
-
 def deciding(questions: Sequence[Question], found: Verdict) -> str:
-    """Return the one table that decides, in Markdown, and what its marks mean."""
+    """Return every figure that decides, with what is clear of it, in Markdown; and the legend."""
     rows = _decisive(questions, found)
-    return "\n\n".join([_markdown(rows), "\n".join(f"- {line}" for line in _legend(questions))])
-
-
-def deciding_text(questions: Sequence[Question], found: Verdict) -> str:
-    """Return the same in columns of even width."""
-    rows = _decisive(questions, found)
-    return "\n".join([*_columns(rows), *(f"  {line}" for line in _legend(questions))])
+    return "\n\n".join([in_markdown(rows), "\n".join(f"- {line}" for line in _legend(questions))])
 
 
 def markdown(question: Question) -> str:
     """Return all figures of a question, with their intervals and a line on every column."""
     rows = _cells(question)
-    return "\n\n".join([_markdown(rows), "\n".join(f"- {line}" for line in _meanings(question))])
+    return "\n\n".join([in_markdown(rows), "\n".join(f"- {line}" for line in _meanings(question))])
 
 
-def _markdown(rows: list[list[str]]) -> str:
+def in_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the first row is its heading."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-
-
-def _columns(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        yield "  ".join(cells).rstrip()
-        if number == 0:
-            yield "  ".join("-" * width for width in widths)
 
 
 def _decisive(questions: Sequence[Question], found: Verdict) -> list[list[str]]:
@@ -93,8 +80,10 @@ def _legend(questions: Sequence[Question]) -> list[str]:
 def evaluation_data(evaluation: Evaluation | None) -> dict[str, Any]:
     """Return questions, comparisons and conclusion as JSON can hold them; none of no evaluation."""
     if evaluation is None:
-        return {"questions": [], "verdict": None, "conclusion": []}
-    found = evaluation.verdict
+        return {
+            "questions": [], "verdict": None, "conclusion": [], "sentences": [], "table": None
+        }  # fmt: skip
+    found, brief = evaluation.verdict, in_brief(evaluation)
     return {
         "questions": [data(question) for question in evaluation.questions],
         "verdict": {
@@ -104,6 +93,8 @@ def evaluation_data(evaluation: Evaluation | None) -> dict[str, Any]:
             "comparisons": [one._asdict() for one in found.comparisons],
         },
         "conclusion": evaluation.conclusion,
+        "sentences": brief.sentences,
+        "table": {"heading": brief.heading, "rows": brief.rows, "rule": brief.rule},
     }
 
 

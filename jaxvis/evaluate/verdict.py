@@ -19,6 +19,7 @@ from jaxvis.evaluate.questions.question import Question
 
 LEVEL = 0.01
 PASSED, NOT_SETTLED, FAILED = 1, 0, -1
+MARKS = {PASSED: "+", NOT_SETTLED: "?", FAILED: "-"}
 
 
 class Comparison(NamedTuple):

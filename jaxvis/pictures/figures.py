@@ -19,22 +19,25 @@ from jaxvis.pictures.colour_bar import Bar, draw_bar
 from jaxvis.pictures.lettering import text_height, wrapped
 from jaxvis.pictures.palette import Colours, colormap_for
 from jaxvis.pictures.presets import present, preset_named
-from jaxvis.pictures.sheet import SMALL, Look, Row, sheet
+from jaxvis.pictures.sheet import DPI, SMALL, Look, Row, sheet
 from jaxvis.pictures.style import plain_style
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CELL = 2.4  # inches of a panel's width: 360 pixels for the 224 of an input
-SMALL_CELL = 1.6  # the least that a panel of the comparison grid shrinks to: 240 pixels
+CELL = 200  # pixels of a panel's width, at least: a smaller picture is enlarged to whole pixels
+LARGEST = 400  # and at most
+SMALL_CELL = 144  # of a panel of the comparison grid, so that it can be seen at a glance
+SHARE = 0.36  # of the images above their saliency maps, which are on the page already
 MOST_COLUMNS = 5  # of a row of images, before it goes on in a next line
 MOST_LARGE = 16  # images in large panels; more are small, on a contact sheet
 MOST_COMPARED = 48
 PERCENTILE = 99.5  # a few pixels of a saliency map are far above the rest
 SIGNS = ("negative", "0", "positive")  # what the ends and the middle of colours mean
 TITLE, HEADING = 12, 9  # points
-GAP, SIDES = 0.08, 1.2  # inches between panels; of the row labels and colour bars together
-BAR = 0.8  # inches of a colour bar with words
+GAP = 0.08  # inches between panels
+BAR = 0.6  # inches of the words or numbers of a colour bar
 BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "boxstyle": "round"}
 REMARK = {"ha": "center", "va": "center", "fontsize": HEADING + 1, "bbox": BOX}
 
@@ -70,7 +73,7 @@ def figure_saliency(
     preset: str | None = None,
     axes: bool = True,
 ) -> "Figure":
-    """Return the figure of the images and, under each, its map on a scale of its own.
+    """Return the figure of the images, small, and under each its map on a scale of its own.
 
     That runs from the map's smallest value to its 99.5th percentile: a few pixels are far above the
     rest, and scaled by them a map is all but black. A map without a positive value, and a constant
@@ -103,7 +106,7 @@ def figure_saliency(
         row = _row(values, render.colours(shares, found), found, signed)
     else:
         row = _preset_row(values, None, preset, colormap)
-    return _lines([Row(images, [""] * len(images)), row], titles, title, axes)
+    return _lines([Row(images, [""] * len(images), share=SHARE), row], titles, title, axes)
 
 
 @plain_style()
@@ -184,7 +187,7 @@ def figure_comparison(
     map without a positive value says so; a row of such maps has no colour bar.
 
     Args:
-        images: uint8 RGB (n, height, width, 3), 48 at most.
+        images: uint8 RGB (n, height, width, 3), 16 at most.
         titles: one above each image, or None.
         rows: what `Maps.rows()` returns.
         title: above all of them, or None.
@@ -193,7 +196,6 @@ def figure_comparison(
             `jaxvis.pictures.palette.colormap_for`.
         preset: a name in `PRESETS`: every map is what `present` makes of it, on a scale of its own;
             None for the above.
-        axes: whether every panel has axes of its own: see `figure_images`.
 
     Raises:
         ValueError: as `figure_saliency` and `figure_grad_cam` do, for no maps at all and for more
@@ -207,7 +209,8 @@ def figure_comparison(
             f"figure_comparison: one grid holds at most {MOST_COMPARED} images; found "
             f"{len(images)}. Draw them in several figures."
         )
-    cell = max(SMALL_CELL, min(CELL, 6 * CELL / len(images)))
+    whole = _whole(images.shape[2])
+    wide = min(whole, max(SMALL_CELL, 4 * SMALL_CELL // len(images)))
     drawn = [Row(images, [""] * len(images), "input")]
     for row in rows:
         values = maps_for(row.maps, images, row.label)
@@ -220,12 +223,8 @@ def figure_comparison(
     if len(images) > MOST_LARGE:
         return sheet(drawn, titles, title, SMALL)
     if not axes:
-        return sheet(drawn, titles, title, Look(round(cell * render.DPI), len(images), HEADING))
-    figure, grid = _grid(drawn, len(images), cell, titles, title)
-    for panels, one in zip(grid, drawn, strict=True):
-        label = wrapped(one.label, cell * images.shape[1] / images.shape[2], HEADING + 1, 3)
-        panels[0].set_ylabel(label, fontsize=HEADING + 1, parse_math=False)
-    return figure
+        return sheet(drawn, titles, title, Look(wide, len(images), HEADING))
+    return _grid(drawn, len(images), wide, titles, title)
 
 
 def _compared(
@@ -319,49 +318,90 @@ def _lines(rows: list[Row], titles: Titles, title: str | None, axes: bool) -> "F
     count = len(rows[0].pictures)
     if count > MOST_LARGE:
         return sheet(rows, titles, title, SMALL)
+    width = _whole(rows[0].pictures.shape[2])
     if not axes:
-        return sheet(rows, titles, title, Look(round(CELL * render.DPI), MOST_COLUMNS, HEADING))
+        return sheet(rows, titles, title, Look(width, MOST_COLUMNS, HEADING))
     lines = math.ceil(count / MOST_COLUMNS)
-    return _grid(rows, math.ceil(count / lines), CELL, titles, title)[0]
+    return _grid(rows, math.ceil(count / lines), width, titles, title)
 
 
-def _grid(
-    rows: list[Row], columns: int, cell: float, titles: Titles, title: str | None
-) -> tuple["Figure", np.ndarray]:
-    """Return a figure of the rows, in as many lines of `columns` pictures as it takes, and axes."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+def _whole(width: int) -> int:
+    """Return the width of a panel in which every pixel of a picture is whole pixels."""
+    return min(LARGEST, width * math.ceil(CELL / width))
 
+
+def _grid(rows: list[Row], columns: int, wide: int, titles: Titles, title: str | None) -> "Figure":
+    """Return a figure of the rows, in as many lines of `columns` panels, `wide` pixels each, as it
+    takes.
+
+    Every panel has its place in whole pixels, so that its picture is drawn as it is: smoothing
+    would make new colours, and many more bytes.
+    """
     from jaxvis.pictures.plain_figure import PlainFigure
 
     count, height, width = rows[0].pictures.shape[:3]
-    headings = [wrapped(text, cell, HEADING, 3) for text in titles or [""] * count]
-    name = wrapped(title or "", columns * cell, TITLE, 3)
-    above = [text_height(heading, HEADING) for heading in headings]
+    inches, gap = wide / DPI, round(GAP * DPI)
+    headings = [wrapped(text, inches, HEADING, 3) for text in titles or [""] * count]
+    labels = [wrapped(row.label, inches * height / width, HEADING + 1, 3) for row in rows]
+    name = wrapped(title or "", columns * inches, TITLE, 3)
+    above = [_text_pixels(heading, HEADING) for heading in headings]
     above = [max(above[first : first + columns]) for first in range(0, count, columns)]
-    lines = len(above)
-    tall = lines * len(rows) * (cell * height / width + GAP) + sum(above) + GAP
+    left = max(_text_pixels(label, HEADING + 1) for label in labels)
     barred = any(row.bar for row in rows)
-    wide = columns * (cell + GAP) + (SIDES if rows[0].label else BAR * barred)
-    pad = GAP / 2
-    layout = ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, wspace=0, hspace=0, compress=True)
-    size = (wide, tall + text_height(name, TITLE))
-    figure = PlainFigure(size, render.DPI, layout=layout)
+    below = gap + 5 * barred  # the numbers of a bar stand out above and below
+    right = round(0.09 * wide + BAR * DPI) * barred
+    tall = [max(1, round(row.share * wide * height / width)) for row in rows]
+    lines = len(above)
+    size = (
+        gap + left + columns * (wide + gap) + right,
+        gap + _text_pixels(name, TITLE) + sum(above) + lines * (sum(tall) + below * len(rows)),
+    )
+    # A whole number of pixels, and a trifle, for what is left of a division is cut off.
+    figure = PlainFigure([(side + 1e-3) / DPI for side in size], DPI)
     if name:
-        figure.suptitle(name, fontsize=TITLE, parse_math=False)
+        middle = gap + left + (columns * (wide + gap) - gap) / 2
+        figure.suptitle(name, x=middle / size[0], y=1 - gap / size[1], fontsize=TITLE,
+                        parse_math=False)  # fmt: skip
     axes = figure.subplots(lines * len(rows), columns, squeeze=False)
-    for place, row in enumerate(rows):
-        for index, picture in enumerate(row.pictures):
-            panel = axes[index // columns * len(rows) + place, index % columns]
-            panel.imshow(picture)
-            panel.text(0.5, 0.5, row.remarks[index], transform=panel.transAxes, **REMARK)
-            if place == 0:
-                panel.set_title(headings[index], fontsize=HEADING, parse_math=False)
-    for panel in axes.flat:
-        panel.set(xticks=[], yticks=[])
-        panel.spines[:].set_visible(False)
-        if not panel.images:
-            panel.remove()
+    top = gap + _text_pixels(name, TITLE)
+    for line in range(lines):
+        top += above[line]
+        for place, row in enumerate(rows):
+            for column in range(columns):
+                panel, index = axes[line * len(rows) + place, column], line * columns + column
+                if index >= count:
+                    panel.remove()
+                    continue
+                across = round(row.share * wide)
+                start = gap + left + column * (wide + gap) + (wide - across) // 2
+                _place(panel, size, start, top, across, tall[place])
+                smaller = across < width
+                panel.imshow(row.pictures[index], aspect="auto",
+                             interpolation="antialiased" if smaller else "none")  # fmt: skip
+                panel.text(0.5, 0.5, row.remarks[index], transform=panel.transAxes, **REMARK)
+                panel.set(xticks=[], yticks=[])
+                panel.spines[:].set_visible(False)
+                if place == 0:
+                    panel.set_title(headings[index], fontsize=HEADING, parse_math=False)
+                if column == 0:
+                    panel.set_ylabel(labels[place], fontsize=HEADING + 1, parse_math=False)
+            top += tall[place] + below
     for panel, row in zip(axes[: len(rows), -1], rows, strict=True):
         if row.bar:
             draw_bar(panel, row.bar, HEADING - 1)
-    return figure, axes
+    return figure
+
+
+def _place(panel: "Axes", size: tuple[int, int], left: int, top: int, wide: int, tall: int) -> None:
+    """Put a panel on the pixels from `left` and `top` of a figure of `size`."""
+    # Less than a pixel by a trifle, for whatever is more is drawn as one more.
+    trifle = 0.005
+    panel.set_position((
+        (left + trifle) / size[0], 1 - (top + tall - trifle) / size[1],
+        (wide - 2 * trifle) / size[0], (tall - 2 * trifle) / size[1],
+    ))  # fmt: skip
+
+
+def _text_pixels(text: str, points: float) -> int:
+    """Return the pixels that a text takes with the space around it."""
+    return round(text_height(text, points) * DPI)

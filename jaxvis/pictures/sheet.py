@@ -13,11 +13,11 @@ from jaxtyping import UInt8
 
 from jaxvis.pictures.colour_bar import Bar, draw_bar
 from jaxvis.pictures.lettering import text_height, wrapped
-from jaxvis.pictures.render import DPI
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DPI = 100  # at which the letters of a figure have the size of a page's
 TITLE = 12  # points
 GAP = 6  # pixels between pictures
 BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "boxstyle": "round,pad=0.2"}
@@ -31,7 +31,7 @@ class Look(NamedTuple):
     points: float
 
 
-SMALL = Look(150, 12, 6.5)  # on which silhouettes and the marks of maps still show
+SMALL = Look(150, 12, 9)  # on which silhouettes and the marks of maps still show
 
 
 class Row(NamedTuple):
@@ -41,6 +41,7 @@ class Row(NamedTuple):
     remarks: list[str]
     label: str = ""
     bar: Bar | None = None
+    share: float = 1  # of the width of a panel
 
 
 def sheet(
@@ -53,7 +54,11 @@ def sheet(
     count, height, width = rows[0].pictures.shape[:3]
     lines = math.ceil(count / look.columns)
     columns = math.ceil(count / lines)
-    wide, high = cell = (look.cell, max(1, round(look.cell * height / width)))
+    wide = look.cell
+    sizes = [
+        (round(row.share * wide), max(1, round(row.share * wide * height / width))) for row in rows
+    ]
+    below = [sum(high + GAP for _, high in sizes[:number]) for number in range(len(rows) + 1)]
     # Room for two lines of a row's label, and for a colour bar with its words.
     left = round(2.8 * look.points * DPI / 72) if rows[0].label else GAP
     right = round(0.1 * wide + 5.5 * look.points * DPI / 72) if any(r.bar for r in rows) else GAP
@@ -64,7 +69,7 @@ def sheet(
     for first in range(0, count, columns):
         down += max(_pixels(text, look.points) for text in headings[first : first + columns])
         tops.append(down)
-        down += len(rows) * (high + GAP) + GAP
+        down += below[-1] + GAP
     paper = np.full((down, across, 3), 255, np.uint8)
     figure = PlainFigure((across / DPI, down / DPI), DPI)
     ground = figure.add_axes((0, 0, 1, 1))
@@ -76,12 +81,13 @@ def sheet(
             figure.text(*place, text, fontsize=points, parse_math=False, **looks)
 
     write(across / 2, GAP, name, TITLE, ha="center", va="top")
-    for number, row in enumerate(rows):
+    for number, (row, (across_it, high)) in enumerate(zip(rows, sizes, strict=True)):
         label = wrapped(row.label, high / DPI, look.points, 2)
         for index, picture in enumerate(row.pictures):
             line, column = divmod(index, columns)
-            x, y = left + column * (wide + GAP), tops[line] + number * (high + GAP)
-            paper[y : y + high, x : x + wide] = _resized(picture, cell)
+            x, y = left + column * (wide + GAP), tops[line] + below[number]
+            start = x + (wide - across_it) // 2
+            paper[y : y + high, start : start + across_it] = _resized(picture, (across_it, high))
             write(x + wide / 2, y + high / 2, row.remarks[index], look.points, ha="center",
                   va="center", bbox=BOX)  # fmt: skip
             if number == 0:
@@ -91,7 +97,7 @@ def sheet(
                 write(x - GAP, y + high / 2, label, look.points, ha="right", va="center",
                       rotation=90)  # fmt: skip
         if row.bar:
-            x, y = left + (columns - 1) * (wide + GAP), tops[0] + number * (high + GAP)
+            x, y = left + (columns - 1) * (wide + GAP), tops[0] + below[number]
             tall = high - 2 * GAP  # so that numbers at the ends do not meet those of the next
             box = (x / across, 1 - (y + GAP + tall) / down, wide / across, tall / down)
             panel = figure.add_axes(box)

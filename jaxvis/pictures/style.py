@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-# What is no matter of drawing, or acts when it is set.
+# What is no matter of drawing, or acts when it is set, or is of a kind of file.
 NO_STYLE = (
     "backend", "date.epoch", "docstring.", "figure.max_open", "figure.hooks", "interactive",
-    "keymap.", "savefig.directory", "timezone", "tk.", "toolbar", "webagg.",
+    "keymap.", "pdf.", "savefig.directory", "svg.", "timezone", "tk.", "toolbar", "webagg.",
 )  # fmt: skip
 
 _one_at_a_time = threading.RLock()  # drawing a figure comes back here from saving it
@@ -43,3 +44,19 @@ def plain_style() -> Iterator[None]:
             for name, value in theirs.items():
                 if dict.__getitem__(settings, name) is ours[name]:
                     dict.__setitem__(settings, name, value)
+
+
+@contextmanager
+def file_settings(**ours: Any) -> Iterator[None]:
+    """Set some of what `plain_style` leaves as it is: "svg." and "pdf.", with _ for the dot."""
+    import matplotlib
+
+    with _one_at_a_time:
+        settings: Any = matplotlib.rcParams
+        named = {name.replace("_", ".", 1): value for name, value in ours.items()}
+        theirs = {name: settings[name] for name in named}
+        settings.update(named)
+        try:
+            yield
+        finally:
+            settings.update(theirs)

@@ -13,6 +13,7 @@ from jaxvis.errors import InputError
 from jaxvis.evaluate import tables
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
+from jaxvis.evaluate.sentences import listed
 from jaxvis.evaluate.subjects import file_subjects, pair_subjects, scene_subjects
 from jaxvis.folders import expanded
 from jaxvis.gradients.relu import RULES
@@ -20,7 +21,7 @@ from jaxvis.methods.catalogue import LAB, at_hand
 from jaxvis.models.network import with_layer
 from jaxvis.pictures import render
 from jaxvis.pictures.find import find_images
-from jaxvis.report.markdown import code, layer, measured
+from jaxvis.report.markdown import code, layer, measured, plain
 from jaxvis.report.output import environment, refuse_inputs, staging
 from jaxvis.report.result import check_layer, left_out_text
 from jaxvis.weights.load import load
@@ -117,15 +118,18 @@ def _write(
     evaluation: Evaluation, place: Path, folder: Path, about: dict[str, Any], made: list[str]
 ) -> dict[str, Any]:
     """Write all files into `place`, from which they will move to `folder`."""
-    charts = []
+    charts = {}
     for question in evaluation.questions:
-        charts.append(f"{question.key}.png")
-        render.save(chart(question), place / charts[-1])
+        charts[f"{question.key}.png"] = (
+            f"Chart: {question.title} Each map's and control's mean, and its 95 % interval, by "
+            f"{listed([metric.name for metric in question.metrics])}"
+        )
+        render.save(chart(question), place / f"{question.key}.png")
     if evaluation.course is not None:
-        charts.append("layers.png")
-        render.save(course_chart(evaluation.course), place / charts[-1])
-    page = ["# An evaluation of maps", *measured(evaluation)]
-    page += ["## Charts", *(f"![{name}]({name})" for name in charts)]
+        charts["layers.png"] = "Chart: how like itself each map stays, layer by layer"
+        render.save(course_chart(evaluation.course), place / "layers.png")
+    page = ["# An evaluation of maps", *measured(evaluation, about["network"])]
+    page += ["## Charts", *(f"![{plain(words)}]({name})" for name, words in charts.items())]
     page += ["## How it was made", "\n".join(f"- {line}" for line in made)]
     (place / "evaluation.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     found = {

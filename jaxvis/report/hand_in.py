@@ -50,6 +50,11 @@ def check_options(options: Options) -> None:
         raise InputError(
             f"language is {options.lab.language!r}; wanted one of {', '.join(LANGUAGES)}"
         )
+    if options.figures != "png":
+        raise InputError(
+            f"--lab with --figures {options.figures}: the hand-in holds its figures, which are "
+            "pictures; leave out one of the two"
+        )
     for option, asked, wanted in (
         ("--methods", options.methods, LAB),
         ("--rules", options.rules, tuple(RULES)),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from jaxvis.errors import InputError
 from jaxvis.evaluate.evaluation import evaluate_quickly
 from jaxvis.evaluate.subjects import Subjects, masks_of, seeds_of
 from jaxvis.evaluate.tables import evaluation_data
@@ -25,6 +26,7 @@ from jaxvis.models.network import with_layer
 from jaxvis.pictures import figures, render
 from jaxvis.pictures.figures import MapRow
 from jaxvis.pictures.files import find_images, load_images
+from jaxvis.pictures.kinds import ASKED_FOR, SAVED, figure_name
 from jaxvis.pictures.presets import preset_named
 from jaxvis.report.hand_in import check_options, hand_in
 from jaxvis.report.lab_markdown import lab_markdown
@@ -60,9 +62,10 @@ def write_report(
 ) -> dict[str, Any]:
     """Make the lab report of some images in the folder `out`, and say what is in it.
 
-    Writes inputs.png, a figure for every method and rule, comparison.png, maps.npz (raw values),
+    Writes inputs.jpg, a figure for every method and rule, comparison.jpg, maps.npz (raw values),
     report.html, which one explores in a browser, and report.md, which ends with a conclusion drawn
-    from what was measured; all of it or nothing.
+    from what was measured; all of it or nothing. Figures are JPEG where photographs show in full
+    and PNG where not, or as `options.figures` says.
     Other files in the folder are left alone. With `options.lab` also lab.html and lab.md, to be
     handed in: the lab's own tasks in their order.
 
@@ -86,6 +89,8 @@ def write_report(
         render.colormap_named(options.colormap)
     if options.preset is not None:
         preset_named(options.preset)
+    if options.figures not in ASKED_FOR:
+        raise InputError(f"figures is {options.figures!r}; wanted one of {', '.join(ASKED_FOR)}")
     check_options(options)
     files = find_images(images)
     refuse_inputs(out, files)
@@ -220,10 +225,16 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
 
 def _names(options: Options, count: int) -> set[str]:
     """The files that there will be in any case, of so many images."""
-    drawn = {"inputs", "comparison"} | {
-        f"{name}_{rule}" for name in options.methods for rule in METHODS[name].under(options.rules)
+    drawn = {"inputs": True, "comparison": True} | {
+        f"{name}_{rule}": METHODS[name].at == "layer"
+        for name in options.methods
+        for rule in METHODS[name].under(options.rules)
     }
-    figures = {f"{name}{number}.png" for name in drawn for number, _ in _pages(count)}
+    figures = {
+        figure_name(f"{name}{number}", options.figures, photographs)
+        for name, photographs in drawn.items()
+        for number, _ in _pages(count)
+    }
     lab = set() if options.lab is None else {"lab.html", "lab.md"}
     return figures | lab | {"maps.npz", "report.md", *names_of_page(count)}
 
@@ -247,8 +258,11 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
         of = "" if len(pages) == 1 else f", images {which.start + 1} to {which.stop}"
         shown = [row._replace(maps=row.maps[which]) for row in rows]
         for key, name, figure in _figures(result, which, shown, of):
-            file = render.save(figure, folder / f"{name}{number}.png")
-            drawn.setdefault(key, []).append(file.name)
+            method = METHODS.get(key.partition(" ")[0])
+            photographs = method is None or method.at == "layer"
+            path = folder / figure_name(f"{name}{number}", result.options.figures, photographs)
+            render.save(figure, path, few_colours=not photographs)
+            drawn.setdefault(key, []).append(path.name)
             figure.clear()  # figure and canvas keep each other, and each its pixels
             vars(figure.canvas).clear()
         gc.collect()  # what is left of a page's figures, in circles as well
@@ -311,7 +325,7 @@ def _described(result: Result, folder: Path, names: list[str]) -> dict[str, Any]
         "page": str(folder / "report.html"),
         **({"lab": str(folder / "lab.html")} if "lab.html" in names else {}),
         "maps": str(folder / "maps.npz"),
-        "figures": [str(folder / name) for name in names if name.endswith(".png")],
+        "figures": [str(folder / name) for name in names if name.endswith(SAVED)],
         "images": [
             {
                 "file": str(file),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxvis.evaluate.evaluation import Evaluation
-from jaxvis.evaluate.tables import deciding, markdown
+from jaxvis.evaluate.readable import in_brief
+from jaxvis.evaluate.tables import deciding, in_markdown, markdown
 from jaxvis.methods.catalogue import METHODS
 from jaxvis.methods.method import ANY, Method
 from jaxvis.models.preprocessing import in_words
@@ -32,15 +33,19 @@ RULES_AT_LAYER = {
     "layer.",
     "guided": "The same under guided backpropagation, again only above the layer.",
 }
+MOST_NAMED = 8  # images in the alternative text of a figure
 OWN_SCALE = "Each map has a scale of its own, from its smallest value to its 99.5th percentile."
 
 
 def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[str, Any]) -> str:
     """Return report.md: predictions, figures with a line on each, summary, versions, conclusion."""
     parts = ["# What the network looks at", _predictions(result), "## The images"]
-    parts += _figures(drawn["inputs"], "The images at the size that the network reads, before "
-                      "their colours are scaled for it, with the class explained and its "
-                      "probability.")  # fmt: skip
+    parts += _figures(
+        drawn["inputs"],
+        _of(result, "Input images"),
+        "The images at the size that the network reads, before their colours are scaled for it, "
+        "with the class explained and its probability.",
+    )
     for name in result.maps.methods:
         parts += _method(result, METHODS[name], drawn)
     parts.append("## All together")
@@ -51,24 +56,35 @@ def page(result: Result, drawn: Mapping[str, list[str]], environment: Mapping[st
         )
     else:
         together = "Every map on a scale of its own: what can be compared is where, not how much."
-    parts += _figures(drawn["comparison"], together)
+    rows = ", ".join(row.label for row in result.maps.rows())
+    shows = _of(result, f"Grid, a row each for input, {rows}; a column each")
+    parts += _figures(drawn["comparison"], shows, together)
     parts += ["## The network", block(result.network.summary())]
     parts += ["## How it was made", _made(result, environment)]
     if result.evaluation is not None:
-        parts += measured(result.evaluation)
+        parts += measured(result.evaluation, result.options.network)
     return "\n\n".join(parts) + "\n"
 
 
-def measured(evaluation: Evaluation) -> list[str]:
-    """What was measured, and what follows: the conclusion, the table that decides, and an appendix
-    with all the rest."""
-    asked = evaluation.questions
-    parts = ["## Which map tells the truth?", *evaluation.conclusion]
-    parts += ["### What decides", deciding(asked, evaluation.verdict)]
-    parts.append("## Appendix: all that was measured")
-    for question in asked:
-        parts += [f"### {question.title}", markdown(question)]
-    return parts
+def measured(evaluation: Evaluation, network: str) -> list[str]:
+    """What was measured, and what follows: three sentences, the table that decides and its rule;
+    folded away, every map by itself, the rule in full and all figures."""
+    brief, asked = in_brief(evaluation, network), evaluation.questions
+    _, *at_length = evaluation.conclusion
+    parts = ["## Which map tells the truth?", *brief.sentences]
+    parts += [in_markdown([brief.heading, *brief.rows]), f"**The rule.** {brief.rule}"]
+    parts += [f"**Note.** {note}." for note in brief.notes]
+    parts += _folded("Map by map, and the rule in full", at_length)
+    parts += _folded("Each figure that decides", [deciding(asked, evaluation.verdict)])
+    return parts + _folded(
+        "All that was measured",
+        [text for question in asked for text in (f"### {question.title}", markdown(question))],
+    )
+
+
+def _folded(summary: str, parts: Iterable[str]) -> list[str]:
+    """Parts that a reader opens; the blank lines around them let Markdown find its tables there."""
+    return [f"<details>\n<summary>{summary}</summary>", *parts, "</details>"]
 
 
 def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> list[str]:
@@ -91,8 +107,11 @@ def _method(result: Result, method: Method, drawn: Mapping[str, list[str]]) -> l
     for rule, maps in by_rule.items():
         if rule != ANY:
             parts.append(f"### {capitalised(rule)}")
+        under = "" if rule == ANY else f", {rule} rule"
+        how = "over each image" if method.at == "layer" else "under each image"
+        shows = _of(result, f"{capitalised(method.title)}{under}, {how}")
         parts += _figures(
-            drawn[f"{method.name} {rule}"], rules.get(rule, ""), _nothing(result, maps)
+            drawn[f"{method.name} {rule}"], shows, rules.get(rule, ""), _nothing(result, maps)
         )
     return parts
 
@@ -151,10 +170,22 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall("`+", text)), default=0)
 
 
-def _figures(files: list[str], *lines: str) -> list[str]:
-    """Return a figure and what there is to say of it; of several parts the first, and links."""
+def _of(result: Result, shows: str) -> str:
+    """What a figure shows, and of which images: its alternative text."""
+    named = [
+        f"{file.name} for {result.network.class_name(index)}"
+        for file, index in zip(result.files, result.classes, strict=True)
+    ]
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return f"{shows}: {', '.join(named[:MOST_NAMED])}{more}"
+
+
+def _figures(files: list[str], shows: str, *lines: str) -> list[str]:
+    """Return a figure with what it shows in words, links to its further parts, and lines below."""
     first, *others = files
-    parts = [f"![{first}]({first})"]
+    words = plain(shows)
+    # A PDF cannot be shown in a page of Markdown: a link to it.
+    parts = [f"[{words}]({first})" if first.endswith(".pdf") else f"![{words}]({first})"]
     if others:
         parts.append("More images: " + ", ".join(f"[{file}]({file})" for file in others) + ".")
     return parts + [line for line in lines if line]

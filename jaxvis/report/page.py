@@ -87,7 +87,8 @@ def page_html(shown: Shown, *, inside: bool = True) -> str:
         title="What the network looks at",
         style=(assets / "page.css").read_text("utf-8"),
         script="\n".join((assets / name).read_text("utf-8") for name in SCRIPTS),
-        colours=_colours(shown), data=_script_safe(page_data(shown, inside=inside)),
+        brief=shown.brief, colours=_colours(shown),
+        data=_script_safe(page_data(shown, inside=inside)),
     )  # fmt: skip
 
 

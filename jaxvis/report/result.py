@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate.evaluation import Evaluation
+from jaxvis.evaluate.readable import in_brief
 from jaxvis.gradients.cut import cut
 from jaxvis.gradients.relu import RULES
 from jaxvis.methods.catalogue import LAB, METHODS
@@ -47,6 +48,7 @@ class Options(NamedTuple):
     colormap: str | None = None  # None: the preset's, or each method's own
     alpha: float | None = None  # None: the preset's, or 0.5
     preset: str | None = None  # of PRESETS: how another library shows maps
+    figures: str = "png"  # of jaxvis.pictures.kinds.ASKED_FOR: how figures are saved
     boxes: str | None = None  # where the objects are: see jaxvis.evaluate.read_boxes
     evaluate: bool = True  # measure the maps, and end with a conclusion
     classes: int = 1  # of each image: the one explained, and the most probable others, on the page
@@ -100,6 +102,7 @@ class Result(NamedTuple):
             ],
             network.name, network.layer_name, self.options.colormap, self._further(), self.what_if,
             self.relus,
+            None if self.evaluation is None else in_brief(self.evaluation, self.options.network),
         )  # fmt: skip
 
     def _further(self) -> list[list[Further]] | None:

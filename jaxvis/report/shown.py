@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from jaxvis.evaluate.readable import Brief
 from jaxvis.models.labels import Prediction
 from jaxvis.report.relus import Seen
 from jaxvis.report.what_if import WhatIf
@@ -50,6 +51,7 @@ class Shown(NamedTuple):
         further: of each image more classes, which a reader may choose; None if there are none.
         what_if: probabilities as the strongest pixels go, for the classes explained.
         relus: of each image and by rule, what the microscope sees, for the classes explained.
+        brief: what was measured of the maps, and what follows; None if nothing was.
     """
 
     names: Sequence[str]
@@ -64,3 +66,4 @@ class Shown(NamedTuple):
     further: Sequence[Sequence[Further]] | None = None
     what_if: WhatIf | None = None
     relus: Sequence[Mapping[str, Sequence[Seen]]] | None = None
+    brief: Brief | None = None

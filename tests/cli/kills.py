@@ -54,7 +54,7 @@ def state(folder: Path) -> dict[str, str] | None:
     if not folder.is_dir():
         return None
     return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix == ".png"
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix in (".png", ".jpg")
         else path.name
         for path in folder.glob("[!.]*")
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -73,14 +74,28 @@ def test_page_and_text_hold_the_same_tables(place):  # noqa: F811
     for chart in (place / "t").glob("*.png"):
         assert f"]({chart.name})" in page
     rows = [line for line in page.splitlines() if line.startswith("| Grad-CAM guided |")]
-    assert len(rows) == 4  # what decides, and three questions in the appendix
+    assert len(rows) == 5  # what decides, in brief and at length, and three questions
     cells = [cell.strip() for cell in rows[0].strip("| ").split(" | ")]
     (line,) = [one for one in done.stdout.splitlines() if one.startswith("Grad-CAM guided  ")]
     assert [cell.strip() for cell in line.split("  ") if cell.strip()] == cells
-    assert len(cells) == 1 + 2 + 2 + 2 + 1
-    conclusion = page.split("tells the truth?\n\n")[1].split("\n\n### What decides")[0]
-    assert conclusion in done.stdout
-    assert "**The rule.**" in conclusion
+    assert len(cells) == 1 + 3
+    brief = page.split("tells the truth?\n\n")[1].split("\n\n| map |")[0].split("\n\n")
+    assert len(brief) == 3
+    told = json.loads((place / "t" / "evaluation.json").read_text())
+    assert told["sentences"] == brief
+    rule = next(line for line in page.splitlines() if line.startswith("**The rule.** + passes: "))
+    assert told["table"]["rule"] == rule.removeprefix("**The rule.** ")
+    assert [row[0] for row in told["table"]["rows"]] == [*SIX, *BASELINES]
+    text = " ".join(done.stdout.split())
+    for sentence in (*brief, told["table"]["rule"]):
+        assert sentence in text
+    assert "map by map: t/evaluation.md (" in text
+    # What is folded has blank lines around it, or Markdown would show its tables as they stand.
+    opened = re.findall(r"<details>\n<summary>([^<]+)</summary>\n\n(.+?)\n\n</details>", page, re.S)
+    assert [summary for summary, _ in opened] == [
+        "Map by map, and the rule in full", "Each figure that decides", "All that was measured",
+    ]  # fmt: skip
+    assert opened[0][1] == "\n\n".join(told["conclusion"][1:])
 
 
 def test_scenes_of_the_demo(tmp_path):
@@ -139,7 +154,9 @@ def test_the_report_ends_with_a_conclusion_from_its_own_figures(place, boxes):  
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     page = (place / "b" / "report.md").read_text()
-    assert "\n\n".join(told["conclusion"]) in page
+    assert "\n\n".join(told["conclusion"][1:]) in page
+    assert "\n\n".join(told["sentences"]) in page
+    assert told["conclusion"][0] == " ".join(told["sentences"])
     assert told["verdict"]["fewest_images"] > 2  # so that nothing is settled
     assert "On these 2 images nothing is settled" in page
     assert not any(one["clear"] for one in told["verdict"]["comparisons"])
@@ -170,6 +187,16 @@ def test_the_demos_report_knows_where_the_geese_are(tmp_path):
     assert "not settled whether it changes" in row
     assert "On these 4 images nothing is settled" in told["conclusion"][0]
     assert "Warning" not in "".join(told["conclusion"])
+    assert re.search(r"share on the object is largest for saliency guided \(energy inside 0\.7\d\)",
+                     told["sentences"][1])  # fmt: skip
+    page = (tmp_path / "report" / "report.html").read_text()
+    section = page.split('<section id="truth-told"')[1].split("</section>")[0]
+    assert re.findall("<p>(.*?)</p>", section) == told["sentences"]
+    rows = re.findall("<tr>(.*?)</tr>", section)
+    cells = [re.findall("<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+    for text in (section, (tmp_path / "report" / "report.md").read_text()):
+        assert "how fc1 was centred in training" in text
+    assert cells == [told["table"]["heading"], *told["table"]["rows"]]
 
 
 def test_a_copy_of_a_goose_is_a_photograph_like_any_other(tmp_path):

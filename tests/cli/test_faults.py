@@ -137,7 +137,7 @@ def test_the_folder_of_the_images_is_refused_before_anything_is_computed(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "name"), [(REPORT, "inputs.png"), (EVALUATE, "evaluation.json")]
+    ("arguments", "name"), [(REPORT, "inputs.jpg"), (EVALUATE, "evaluation.json")]
 )
 def test_what_is_in_the_way_is_told_before_anything_is_computed(
     arguments, name, tmp_path, monkeypatch

@@ -123,8 +123,9 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
     )
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == f"report: {tmp_path}/report.md"
-    kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in jv.RULES]
-    fixed = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
+    kinds = [f"{kind}_{rule}.{end}" for kind, end in (("grad_cam", "jpg"), ("saliency", "png"))
+             for rule in jv.RULES]  # fmt: skip
+    fixed = ["comparison.jpg", "inputs.jpg", "maps.npz", "report.html", "report.md"]
     assert names_in(tmp_path) == sorted([*fixed, *kinds])
     page = (tmp_path / "report.md").read_text()
     for wanted in (
@@ -148,6 +149,12 @@ def test_the_report_names_the_network_and_has_its_table(jaxvis, tmp_path, option
         assert maps["grad_cam_guided"].shape == (2, 8, 6)
 
 
+def figure_of(kind):
+    """The file of a method's figure: a JPEG where it is laid over photographs."""
+    over = jv.METHODS[kind.rsplit("_", 1)[0]].at == "layer"
+    return f"{kind}.{'jpg' if over else 'png'}"
+
+
 @pytest.mark.parametrize(
     ("options", "kinds"),
     [
@@ -166,15 +173,15 @@ def test_the_files_are_those_of_the_methods_and_rules(jaxvis, tmp_path, options,
         *options,
     )  # fmt: skip
     assert (code, err) == (0, "")
-    wanted = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
-    assert names_in(tmp_path) == sorted(wanted + [f"{kind}.png" for kind in kinds])
+    wanted = ["comparison.jpg", "inputs.jpg", "maps.npz", "report.html", "report.md"]
+    assert names_in(tmp_path) == sorted(wanted + [figure_of(kind) for kind in kinds])
     assert f"{len(kinds) + 2} figures" in out
     with np.load(tmp_path / "maps.npz") as maps:
         fixed = {"files", "images", "classes", "logits", "layer"}
         assert [name for name in maps if name not in fixed] == kinds
     page = (tmp_path / "report.md").read_text()
-    shown = [line[2:].split("]")[0] for line in page.splitlines() if line.startswith("![")]
-    assert shown == ["inputs.png", *(f"{kind}.png" for kind in kinds), "comparison.png"]
+    shown = [line.split("](")[1].rstrip(")") for line in page.splitlines() if line.startswith("![")]
+    assert shown == ["inputs.jpg", *map(figure_of, kinds), "comparison.jpg"]
     left_out = "Left out: FullGrad and LRP, for which a network has to come apart into layers."
     assert (left_out in page) == ("all" in options)
 

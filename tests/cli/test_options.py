@@ -304,7 +304,7 @@ def test_methods_and_rules(methods, rules, wanted, tmp_path):
     assert [name for name in maps if name.startswith(tuple(jv.METHODS))] == wanted
     figures = {Path(figure).stem for figure in done["figures"]}
     assert figures == {"inputs", "comparison", *wanted}
-    assert figures == {path.stem for path in tmp_path.glob("*.png")}
+    assert figures == {path.stem for path in tmp_path.iterdir() if path.suffix in (".png", ".jpg")}
     for name in wanted:
         method, rule = name.rsplit("_", 1)
         assert same(maps[name], maps_of(method, rule))
@@ -377,10 +377,17 @@ def test_an_evaluation_resizes_as_the_network_says(option, wanted, monkeypatch):
     assert seen == [wanted]
 
 
+SVG = ("--figures", "svg")  # in which panels have the colours that they have
+
+
 def colours_in(path):
-    """Return the colours of a picture; a figure shows each of an image's pixels as a square."""
-    with Image.open(path) as picture:
-        return set(map(tuple, np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist()))
+    """Return the colours of the panels of a figure."""
+    found = set()
+    for text in re.findall(r"data:image/png;base64,([^\"]+)", Path(path).read_text()):
+        with Image.open(io.BytesIO(base64.b64decode(text))) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        found |= set(map(tuple, pixels.reshape(-1, 3).tolist()))
+    return found
 
 
 def share_shown(pixels, path):
@@ -400,8 +407,8 @@ def coloured(raw, colormap, figure, *, percentile=100.0):
     low, high = (np.percentile(maps, q, axis=(1, 2), keepdims=True) for q in (0, percentile))
     top = np.percentile(raw, percentile)
     return {
-        f"report/{figure}.png": colours((maps - low) / (high - low), bytes=True)[..., :3],
-        "report/comparison.png": colours(maps / top, bytes=True)[..., :3],
+        f"report/{figure}.svg": colours((maps - low) / (high - low), bytes=True)[..., :3],
+        "report/comparison.svg": colours(maps / top, bytes=True)[..., :3],
     }
 
 
@@ -475,7 +482,7 @@ def test_microscope():
 def test_alpha():
     """The overlay's pixels are those of a blend by hand, in the figure and in the comparison."""
     alpha, name = 0.25, "grad_cam_vanilla"
-    _, maps = report("--alpha", alpha, "--layer", LAYER, *GRAD_CAM)
+    _, maps = report("--alpha", alpha, "--layer", LAYER, *GRAD_CAM, *SVG)
     for path, colours in coloured(maps[name], "jet", name).items():
         assert share_shown(blended(maps["images"], colours, alpha), path) > 0.95
         assert share_shown(blended(maps["images"], colours, 0.5), path) < 0.1
@@ -486,7 +493,7 @@ def test_alpha():
 def test_colormap(method, percentile):
     """The percentile is what `figure_comparison` says of maps that stand alone."""
     name = f"{method}_vanilla"
-    _, maps = report("--colormap", "viridis", "--methods", method, "--rules", "vanilla")
+    _, maps = report("--colormap", "viridis", "--methods", method, "--rules", "vanilla", *SVG)
     for colormap, at_least, at_most in (("viridis", 0.95, 1), ("jet", 0, 0.1)):
         pixels_of = coloured(maps[name], colormap, name, percentile=percentile)
         for path, pixels in pixels_of.items():
@@ -505,7 +512,7 @@ def test_colours_that_nobody_asked_for(method, wanted, percentile):
     """The lab's two are drawn in its jet, every other method in colours that are even."""
     name = f"{method}_vanilla"
     methods = (f"grad_cam,{method}" if method == "layer_cam" else method, "--rules", "vanilla")
-    done, maps = report("--methods", *methods, "--layer", LAYER)
+    done, maps = report("--methods", *methods, "--layer", LAYER, *SVG)
     for colormap, at_least, at_most in ((wanted, 0.95, 1), ("viridis", 0, 0.1)):
         for path, pixels in coloured(maps[name], colormap, name, percentile=percentile).items():
             if jv.METHODS[method].at == "layer":
@@ -535,11 +542,11 @@ def panels(monkeypatch):
     """
     found = {}
 
-    def save(figure, path):
+    def save(figure, path, **options):
         pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
         found[path.stem] = np.stack(pictures).reshape(-1, 2, *SIZE, 3)
         found[f"title of {path.stem}"] = figure.get_suptitle().replace("\n", " ")
-        return render.save(figure, path)
+        return render.save(figure, path, **options)
 
     monkeypatch.setattr("jaxvis.report.lab.render", types.SimpleNamespace(**vars(render)))
     monkeypatch.setattr("jaxvis.report.lab.render.save", save)
@@ -549,6 +556,30 @@ def panels(monkeypatch):
 def share_equal(found, wanted):
     """Return the share of pixels that are the same, but for a step of the colours."""
     return (np.abs(np.asarray(found, int) - wanted).max(axis=-1) <= 4).mean()
+
+
+@proves("report --figures")
+@pytest.mark.parametrize("kind", [None, "png", "svg", "pdf"])
+def test_figures(kind, tmp_path):
+    """Files of that kind, whose first bytes say so, and links to them, with words for the blind."""
+    rules = ("--methods", "saliency,grad_cam", "--rules", "vanilla", "--layer", LAYER)
+    done, _ = report(*rules, "--out", tmp_path, *(() if kind is None else ("--figures", kind)))
+    photographs = "jpg" if kind in (None, "png") else kind
+    over = [f"{name}.{photographs}" for name in ("inputs", "grad_cam_vanilla", "comparison")]
+    names = [f"saliency_vanilla.{kind or 'png'}", *over]
+    assert sorted(Path(path).name for path in done["figures"]) == sorted(names)
+    begins = {"png": b"\x89PNG", "jpg": b"\xff\xd8\xff", "svg": b"<?xml", "pdf": b"%PDF"}
+    page = (tmp_path / "report.md").read_text()
+    for name in names:
+        assert (tmp_path / name).read_bytes().startswith(begins[name[-3:]])
+        ((mark, words),) = re.findall(rf"^(!?)\[(.+)\]\({name}\)$", page, flags=re.MULTILINE)
+        assert mark == ("" if kind == "pdf" else "!")  # a PDF is not shown in a page
+        assert "a\\_1.png for " in words
+    assert "[Saliency, vanilla rule, under each image: " in page
+    assert "[Grad-CAM, vanilla rule, over each image: " in page
+    assert (
+        "[Grid, a row each for input, saliency: vanilla, Grad-CAM: vanilla; a column each: " in page
+    )
 
 
 @proves("report --preset")
@@ -639,9 +670,9 @@ def test_no_evaluation(tmp_path):
 @proves("report --quiet", "report --json", "report --out")
 def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
     names = {
-        "comparison.png",
-        "grad_cam_vanilla.png",
-        "inputs.png",
+        "comparison.jpg",
+        "grad_cam_vanilla.jpg",
+        "inputs.jpg",
         "maps.npz",
         "report.html",
         "report.md",
@@ -665,7 +696,7 @@ def test_what_a_report_prints_and_where_it_writes(tmp_path, monkeypatch):
     done = jaxvis(*arguments, "--json", "--out", "c")
     found = json.loads(done.out)  # and nothing else is printed
     assert found["report"] == str(Path("c/report.md"))
-    assert sorted(found["figures"]) == sorted(f"c/{n}" for n in names if n.endswith(".png"))
+    assert sorted(found["figures"]) == sorted(f"c/{n}" for n in names if n.endswith(".jpg"))
     assert {path.name for path in Path().iterdir()} == {"report", "a", "c"}
 
 
@@ -945,7 +976,7 @@ def test_closely(evaluated):
 
 @proves("evaluate --quiet", "evaluate --json", "evaluate --out", "evaluate --weights")
 def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypatch):
-    """By default tables; without boxes those of two questions, or of one without weights."""
+    """By default the conclusion in brief; without boxes or weights of one question."""
     names = {"evaluation.json", "evaluation.md", "matters.png"}
     shutil.copy(place / "my_network.py", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -954,9 +985,11 @@ def test_what_an_evaluation_prints_and_where_it_writes(place, tmp_path, monkeypa
         "--methods", "saliency", "--rules", "vanilla", "--closely", "1",
     )  # fmt: skip
     done = jaxvis(*arguments)
-    assert done.out.splitlines()[0].split() == ["map", "deletion", "ROAD", "passes"]
-    assert "**The rule.**" in done.out
-    assert "evaluation: evaluation/evaluation.md" in done.out.splitlines()[-1]
+    assert done.out.startswith("On this image nothing is settled: ")
+    (heading,) = [line for line in done.out.splitlines() if line.startswith("map ")]
+    assert heading.split() == ["map", "Does", "it", "matter?"]
+    assert "Rule: + passes: clearly better than every control" in done.out
+    assert "map by map: evaluation/evaluation.md" in done.out.splitlines()[-1]
     assert {path.name for path in Path("evaluation").glob("[!.]*")} == names
 
     assert jaxvis(*arguments, "--quiet", "--out", "a/b") == (0, "", "")

@@ -63,11 +63,12 @@ def test_report_prints_where_it_is(report, place):
     seconds = r"\d+\.\d s for the maps, \d+\.\d s to compile them, \d+\.\d s for the drawing"
     assert re.fullmatch(seconds, lines[-4])
     names = sorted(path.name for path in (place / "report").glob("[!.]*"))
-    kinds = [f"{kind}_{rule}.png" for kind in ("grad_cam", "saliency") for rule in RULES]
-    others = ["comparison.png", "inputs.png", "maps.npz", "report.html", "report.md"]
+    kinds = [f"{kind}_{rule}.{end}" for kind, end in (("grad_cam", "jpg"), ("saliency", "png"))
+             for rule in RULES]  # fmt: skip
+    others = ["comparison.jpg", "inputs.jpg", "maps.npz", "report.html", "report.md"]
     assert names == sorted([*others, *kinds])
     for name in names:
-        if name.endswith(".png"):
+        if name.endswith((".png", ".jpg")):
             with Image.open(place / "report" / name) as picture:
                 assert min(picture.size) > 200
 
@@ -89,7 +90,7 @@ def test_maps_are_those_of_the_library(report, place):
 
 def test_page_shows_every_figure_and_the_table(report, place):
     text = (place / "report" / "report.md").read_text()
-    for path in (place / "report").glob("*.png"):
+    for path in (place / "report").glob("*.[pj][np]g"):
         assert f"]({path.name})" in text
     row = "| a\\_1.png | goose (1) |"
     for wanted in (
@@ -271,12 +272,18 @@ def test_images_beyond_one_grid_get_another_page(place, tmp_path, monkeypatch):
     told = write_report(place / "pictures", tmp_path / "r", options)
     names = [Path(figure).name for figure in told["figures"]]
     kinds = [f"{name}_{rule}" for name in ("saliency", "grad_cam") for rule in RULES]
-    pages = [f"{kind}{n}.png" for kind in ["inputs", "comparison", *kinds] for n in ("", "_2")]
+    pages = [f"{kind}{n}{ending(kind)}" for kind in ["inputs", "comparison", *kinds]
+             for n in ("", "_2")]  # fmt: skip
     assert sorted(names) == sorted(pages)
     text = (tmp_path / "r" / "report.md").read_text()
     for kind in ("inputs", "comparison", *kinds):
-        assert f"![{kind}.png]({kind}.png)\n\nMore images: [{kind}_2.png]({kind}_2.png)." in text
+        end = ending(kind)
+        assert f"]({kind}{end})\n\nMore images: [{kind}_2{end}]({kind}_2{end})." in text
     assert "images 1 to 1" in str(report_titles(place, options))
+
+
+def ending(kind):
+    return ".png" if kind.startswith("saliency") else ".jpg"
 
 
 def report_titles(place, options):

@@ -58,10 +58,6 @@ def test_one_table_decides():
     assert "`+` clearly better than every control, `-` clearly worse than one" in legend
     assert "below 0.8 (ours)" in legend
     assert "Images: is 30, last 30." in legend
-    text = tables.deciding_text(questions, verdict(questions)).splitlines()
-    assert text[0].split() == ["map", "good", "bad", "last:", "like", "last:", "top", "passes"]
-    assert text[2].split("  ")[0] == "Grad-CAM guided"
-    assert len({row.index("0.") for row in text[2:6]}) == 1  # in columns
 
 
 def test_one_worse_control_makes_a_map_worse():

@@ -129,7 +129,8 @@ def test_saliency_maps_are_under_their_images_each_on_its_own_scale():
     upper, lower = figure.axes[:3], figure.axes[3:]
     assert len(lower) == 3
     for above, below in zip(upper, lower, strict=True):
-        assert above.get_position().x0 == pytest.approx(below.get_position().x0)
+        upper_box, lower_box = above.get_position(), below.get_position()
+        assert upper_box.x0 + upper_box.x1 == pytest.approx(lower_box.x0 + lower_box.x1, abs=2e-3)
         assert above.get_position().y0 > below.get_position().y1
     top = np.percentile(maps[0], 99.5)
     assert top < 0.99 * maps[0].max()  # else it would not matter to what it is scaled
@@ -390,10 +391,17 @@ def test_no_text_is_clipped_or_overlaps_and_no_panel_is_small(count):
     for number, (figure, rows) in enumerate(long_figures(count)):
         figure.canvas.draw()
         assert len(figure.axes) == len(panels_of(figure)) == rows * count
+        # Matplotlib makes labels beyond the ends of a bar, and does not draw them.
+        beyond = [
+            tick.label2
+            for bar in filter(None, bars_of(figure))
+            for tick in bar.yaxis.get_major_ticks()
+            if not bar.get_ylim()[0] <= tick.get_loc() <= bar.get_ylim()[1]
+        ]
         boxes = [
             text.get_window_extent()
             for text in figure.findobj(Text)
-            if text.get_text().strip() and text.get_visible()
+            if text.get_text().strip() and text.get_visible() and text not in beyond
         ]
         assert len(boxes) > count
         width, height = figure.canvas.get_width_height()
@@ -408,9 +416,11 @@ def test_no_text_is_clipped_or_overlaps_and_no_panel_is_small(count):
                 min(one.y1, other.y1) - max(one.y0, other.y0),
             ]
             assert min(shared) <= 1
-        least = 340 if number != 3 or count <= 4 else 225
-        for panel in figure.axes:
-            assert panel.get_window_extent().width >= least
+        least = 200 if number != 3 or count == 1 else 143
+        small = count if number in (1, 4) else 0  # images above their saliency maps
+        widths = sorted(panel.get_window_extent().width for panel in figure.axes)
+        assert widths[0] > 79
+        assert widths[small] >= least
         used = figure.get_tightbbox()
         assert used.height > 0.9 * figure.get_figheight()
         assert used.width > 0.85 * figure.get_figwidth()

@@ -1,8 +1,11 @@
 """Array functions of render: each against a loop in float64, SciPy or Matplotlib."""
 
 import ast
+import base64
+import io
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jax.numpy as jnp
 import matplotlib
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 from jaxvis.pictures import figures, render
 
@@ -216,8 +219,147 @@ def test_saved_bytes_are_reproducible_and_undated(tmp_path):
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as picture:
         assert set(picture.info) == {"dpi"}
-        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+        assert picture.info["dpi"] == pytest.approx((100, 100), abs=0.1)
     assert sorted(os.listdir(tmp_path)) == ["a.png", "b.PNG"]
+
+
+def test_a_panel_has_the_pixels_of_its_picture(tmp_path):
+    """Enlarged, if at all, to whole pixels: nothing is between two colours that was not there."""
+    for height, width, times in ((224, 224, 1), (30, 45, 5), (150, 100, 2)):
+        images = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
+        figure = figures.figure_images(images, ["a", "b"])
+        with Image.open(render.save(figure, tmp_path / "a.png")) as saved:
+            pixels = np.asarray(saved)
+        wide = times * width
+        assert pixels.shape[1] == 8 + 2 * (wide + 8)
+        for image, left in zip(images, (8, 16 + wide), strict=True):
+            large = image.repeat(times, axis=0).repeat(times, axis=1)
+            rows = slice(len(pixels) - 8 - len(large), len(pixels) - 8)
+            np.testing.assert_array_equal(pixels[rows, left : left + wide], large)
+        assert (pixels[-8:] == 255).all()
+
+
+def psnr(one, other):
+    return 10 * np.log10(255**2 / np.square(one.astype(float) - other).mean())
+
+
+def noise_and_ramp(size=224):
+    """Maps as a network's are: noisy, and smooth."""
+    rng = np.random.default_rng(0)
+    noisy = np.abs(rng.normal(size=(1, size, size))) * np.linspace(0.2, 1, size)
+    smooth = np.add.outer(np.linspace(0, 1, size), np.linspace(0, 1, size))[None]
+    return noisy, smooth
+
+
+@pytest.mark.parametrize("kind", ["noisy", "smooth"])
+def test_a_figure_of_few_colours_is_small_and_shows_no_bands(tmp_path, kind):
+    maps = dict(zip(("noisy", "smooth"), noise_and_ramp(), strict=True))[kind]
+    photograph = heat_image(224)
+    figure = figures.figure_saliency(photograph, maps, ["a photograph"], title=None)
+    pixels = {}
+    for few in (False, True):
+        path = render.save(figure, tmp_path / f"{few}.png", few_colours=few)
+        with Image.open(path) as saved:
+            assert (saved.mode == "P") == few
+            pixels[few] = np.asarray(saved.convert("RGB"))
+    sizes = [os.path.getsize(tmp_path / f"{few}.png") for few in (True, False)]
+    assert sizes[0] < (0.55 if kind == "noisy" else 1) * sizes[1]
+    assert psnr(pixels[True], pixels[False]) > 37
+    assert (pixels[True][:3] == 255).all()  # paper is white
+    found = np.asarray(figure.axes[1].images[0].get_array()).astype(float)
+    low, high = maps.min(), np.percentile(maps, 99.5)
+    exact = 255 * matplotlib.colormaps["jet"](np.clip((maps[0] - low) / (high - low), 0, 1))
+    np.testing.assert_allclose(found, exact[..., :3], atol=1)  # the figure itself keeps them
+    coarse = render.no_finer_than_noise(found.astype(np.uint8))
+    assert (coarse == found).all() == (kind == "smooth")
+    # In a smooth picture neighbours differ by little, or there is a band.
+    small = pixels[True][-16 - 224 - 80 : -16 - 224, 80:160].astype(float)
+    means = small.reshape(10, 8, 8, 10, 3).mean(axis=(1, 3))
+    exact = pixels[False][-16 - 224 - 80 : -16 - 224, 80:160].reshape(10, 8, 8, 10, 3)
+    np.testing.assert_allclose(means, exact.mean(axis=(1, 3)), atol=4)
+
+
+def test_a_noisy_picture_goes_in_steps_and_a_smooth_one_stays():
+    rng = np.random.default_rng(0)
+    steep = np.zeros((20, 30, 3), np.uint8)
+    steep[..., 0] = np.linspace(0, 255, 30)  # 9 from pixel to pixel, and not noisy
+    np.testing.assert_array_equal(render.no_finer_than_noise(steep), steep)
+    for deviation, step in ((40, 20), (6, 6), (0.2, 0)):
+        noisy = (128 + rng.normal(0, deviation, (200, 200, 1)) + np.zeros(3)).astype(np.uint8)
+        found = render.no_finer_than_noise(noisy)
+        off = np.abs(found.astype(int) - noisy).max()
+        assert off <= step / 2 + 1
+        assert (off == 0) == (step == 0)
+        levels = np.unique(found)
+        if deviation == 40:
+            assert set(levels) <= {*range(0, 256, 20), 255}
+
+
+def test_paper_stays_white_among_256_colours(tmp_path):
+    rng = np.random.default_rng(0)
+    for low in (0, 200, 250):
+        images = rng.integers(low, 256, (4, 224, 224, 3), np.uint8)
+        figure = figures.figure_saliency(images, rng.random((4, 224, 224)), ["abc"] * 4, title="ab")
+        with Image.open(render.save(figure, tmp_path / "a.png", few_colours=True)) as saved:
+            assert saved.mode == "P"
+            pixels = np.asarray(saved.convert("RGB"))
+        for edge in (pixels[:3], pixels[-8:], pixels[:, :8], pixels[:, -8:]):
+            assert (edge == 255).all()
+
+
+def heat_image(size):
+    """A sky: a smooth picture, in which bands would show."""
+    y, x = np.mgrid[:size, :size] / size
+    return np.stack([60 + 60 * y, 90 + 50 * x, 200 - 40 * y], axis=-1).astype(np.uint8)[None]
+
+
+def test_jpeg_keeps_the_colours_of_overlays(tmp_path):
+    image = heat_image(224)
+    cams = np.exp(-np.square(np.mgrid[:14, :14] - 6.5).sum(axis=0) / 9)[None]
+    figure = figures.figure_grad_cam(image, cams, ["a photograph"], title="Grad-CAM")
+    with Image.open(render.save(figure, tmp_path / "a.png")) as saved:
+        wanted = np.asarray(saved)
+    path = render.save(figure, tmp_path / "a.jpg")
+    assert path.read_bytes() == render.save(figure, tmp_path / "b.jpg").read_bytes()
+    with Image.open(path) as saved:
+        assert psnr(np.asarray(saved), wanted) > 38
+        assert saved.info["dpi"] == (100, 100)
+        assert JpegImagePlugin.get_sampling(saved) == 0  # as many samples of colour as of light
+    assert os.path.getsize(path) < 0.4 * os.path.getsize(tmp_path / "a.png")
+    noise = np.random.default_rng(0).integers(0, 256, (1, 300, 300, 3), np.uint8)
+    path = render.save(figures.figure_images(noise), tmp_path / "noise.jpg")  # a byte a pixel: more
+    with Image.open(path) as saved:
+        assert saved.size == (316, 316)
+
+
+def test_vectors_have_letters_all_pixels_and_no_dates(tmp_path):
+    figure = figures.figure_saliency(IMAGES[:2], MAPS[:2], ["one", "two"], title="saved")
+    before = [panel.images[0].get_interpolation() for panel in figure.axes]
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": None, "pdf.fonttype": 3}):
+        theirs = dict(matplotlib.rcParams)
+        paths = [render.save(figure, tmp_path / f"{name}.{kind}")
+                 for kind in ("svg", "pdf") for name in "ab"]  # fmt: skip
+        assert dict(matplotlib.rcParams) == theirs
+    assert [panel.images[0].get_interpolation() for panel in figure.axes] == before
+    one, other, pdf, other_pdf = (path.read_bytes() for path in paths)
+    assert one == other
+    assert pdf == other_pdf
+    assert pdf.startswith(b"%PDF")
+    assert b"CreationDate" not in pdf
+    assert b"<dc:date>" not in one
+    root = ElementTree.fromstring(one)
+    words = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"saved", "one", "two"} <= set(words)
+    links = [image.get("{http://www.w3.org/1999/xlink}href")
+             for image in root.iter("{http://www.w3.org/2000/svg}image")]  # fmt: skip
+    kept = []
+    for link in links:
+        with Image.open(io.BytesIO(base64.b64decode(link.split(",", 1)[1]))) as image:
+            kept.append(np.asarray(image.convert("RGB")))
+    drawn = [np.asarray(panel.images[0].get_array()) for panel in figure.axes]
+    assert len(kept) == len(drawn) == 4
+    for found, wanted in zip(kept, drawn, strict=True):
+        assert any(np.array_equal(turned, wanted) for turned in (found, found[::-1]))
 
 
 def test_saved_file_has_the_usual_permissions(tmp_path):
@@ -227,23 +369,24 @@ def test_saved_file_has_the_usual_permissions(tmp_path):
 
 
 def test_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"old")
-
-    def fail(self, file, **options):
+    def fail(self, file, *arguments, **options):
         Path(file).write_bytes(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr(Figure, "savefig", fail)
-    with pytest.raises(OSError, match="disk full"):
-        render.save(small_figure(), path)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.png"]
+    monkeypatch.setattr(Image.Image, "save", fail)
+    for kind in ("png", "jpg", "svg", "pdf"):
+        path = tmp_path / f"a.{kind}"
+        path.write_bytes(b"old")
+        with pytest.raises(OSError, match="disk full"):
+            render.save(small_figure(), path)
+        assert path.read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.pdf", "a.png", "a.svg"]
 
 
 def test_save_refuses_names(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.jpg: figures are written as PNG.*ends in \.png"):
-        render.save(small_figure(), tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match=r"a\.gif: figures are .* \.png, \.jpg, \.svg, \.pdf"):
+        render.save(small_figure(), tmp_path / "a.gif")
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist; make it"):
         render.save(small_figure(), tmp_path / "nowhere" / "a.png")
 
