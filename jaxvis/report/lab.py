@@ -178,6 +178,8 @@ def compute(
 def explored(result: Result, *, progress: Progress = lambda _: None) -> Result:
     """Return the result with what its options ask for beside the maps, to be explored on a page."""
     options, network = result.options, result.network
+    if options.classes == 1 and not (options.what_if or options.microscope):
+        return result
     with _timed(result.seconds, "explore"):
         if options.classes > 1:
             asked: Asked = {

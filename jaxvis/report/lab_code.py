@@ -34,7 +34,7 @@ def load_lines(result: Result, folder: Path, words: Words) -> list[str]:
         f"images = jv.load_images(files, network.size, resample={literal(options.resample)})",
         "",
         *_listed("titles", titles, comment=words.text("comment_titles")),
-        'figure = jv.figure_images(images, titles, title="Input images")',
+        'figure = jv.figure_images(images, titles, title="Input images", axes=False)',
         'figure.savefig("task_1.png")',
     ]
 
@@ -67,7 +67,8 @@ def map_lines(result: Result, method: str, rule: str, title: str, file: str) -> 
     return [
         *_call(f"{name} = jv.{method}", of),
         *_call(
-            f"figure = jv.figure_{method}", f"images, {name}, titles, title={literal(title)}{looks}"
+            f"figure = jv.figure_{method}",
+            f"images, {name}, titles, title={literal(title)}{looks}, axes=False",
         ),
         f'figure.savefig("{file}")',
     ]

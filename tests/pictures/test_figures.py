@@ -447,6 +447,7 @@ def places_of(pictures, paper):
 def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkeypatch):
     """At the pictures' own size, so that every pixel of the file is one of theirs."""
     monkeypatch.setattr(figures, "SMALL", sheet.SMALL._replace(cell=SIZE))
+    monkeypatch.setattr(figures, "SHARE", 1)
     rng = np.random.default_rng(count)
     images = rng.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
     maps, cams = rng.gamma(0.5, 1, (count, SIZE, SIZE)), rng.gamma(1, 1, (count, 6, 6))
@@ -481,8 +482,9 @@ def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkey
 def test_without_axes_a_figure_shows_the_same(monkeypatch):
     """Pixel by pixel, where the panel of each is as large as its picture."""
     images, maps, cams = images_of(3), saliency_of(3), cams_of(3)
-    monkeypatch.setattr(figures, "CELL", SIZE / render.DPI)
-    monkeypatch.setattr(figures, "SMALL_CELL", 0)
+    monkeypatch.setattr(figures, "CELL", SIZE)
+    monkeypatch.setattr(figures, "SMALL_CELL", SIZE)
+    monkeypatch.setattr(figures, "SHARE", 1)
     rows = map_rows({"a": signed_of(maps)}, {"b": cams})
     for draw in (
         lambda axes: figures.figure_saliency(images, maps, None, title="S", axes=axes),
