@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import unicodedata
 from pathlib import Path
@@ -17,6 +18,7 @@ NAMES = [
     b"escape\x1b[31m.png", b"new\nline.png", b"carriage\rreturn.png", b"pi|pe.png", b"ti`ck.png",
     b"<script>alert(1)<!--.png", b"&lt;.png", b"$x$ \\frac{.png", b"not utf-8 \xff.png",
     "turned \N{RIGHT-TO-LEFT OVERRIDE}gnp.png".encode(), "雁.png".encode(),
+    b"\"quotes' " + "é".encode() * 120 + b"x.png",  # 254 bytes, and a file may have 255
 ]  # fmt: skip
 LABELS = ["<b>le|ft</b>", "ri`ght\x1b[31m"]
 QUICK = ("--network", "my_network:make", "--methods", "saliency", "--rules", "vanilla",
@@ -55,6 +57,13 @@ def test_a_report(odd):
         assert row.replace("\\|", "").count("|") == 5
         assert row.count("`") == row.count("\\`")
     assert page.count("<") == page.count("\\<")
+    html = Path("o\x1b|", "report.html").read_text(encoding="utf-8")
+    assert harmless(html)
+    assert html.count("<script") == html.count("</script>") == 2
+    (data,) = re.findall(r'(?s)<script type="application/json" id="data">(.*?)</script>', html)
+    shown = [visible(os.fsdecode(name)) for name in NAMES]
+    assert sorted(image["file"] for image in json.loads(data)["images"]) == sorted(shown)
+    assert {image["class"] for image in json.loads(data)["index"]} <= set(map(visible, LABELS))
     with np.load(Path("o\x1b|", "maps.npz")) as maps:
         assert {os.fsencode(Path(file).name) for file in maps["files"].tolist()} == set(NAMES)
 
