@@ -355,6 +355,15 @@ def test_every_control_changes_what_it_says(browser, written):
     assert np.abs(seen[-1] - result.images[0]).mean() < 6
     shown.set("strength", 100)
     assert changed()
+    shown.set("percentile", "90")
+    assert changed()
+    values = np.asarray(result.maps["saliency", "vanilla"][0])
+    steps = np.rint(255 * (values - values.min()) / np.ptp(values)) / 255  # as the page has them
+    end = np.sort(steps, axis=None)[int(np.ceil(0.9 * values.size)) - 1]
+    wanted = colormap_named("jet")(np.clip(256 * steps / end, 0, 255).astype(int))
+    assert (np.abs(seen[-1] - 255 * wanted[..., :3]).max(axis=-1) <= 6).mean() > 0.98
+    shown.set("percentile", "100")
+    assert changed()
     values = np.asarray(result.maps["saliency", "vanilla"][0])
     steps = np.rint(255 * (values - values.min()) / np.ptp(values))  # as the page has them
     wanted = colormap_named("jet")(np.minimum(256 * steps // 255, 255).astype(int))
@@ -387,7 +396,7 @@ def test_every_control_changes_what_it_says(browser, written):
     assert changed()
     assert shown.run("return location.hash") == (
         "#image=1&map=integrated_gradients.vanilla&with=grad_cam.guided&divider=25&strength=100"
-        "&colour=gray&scale=all&top=5&truth=1"
+        "&colour=gray&scale=all&percentile=100&top=5&truth=1"
     )
     assert shown.errors() == []
 
@@ -488,6 +497,10 @@ def test_an_address_is_a_view(browser, written):
     other = Page(browser, path, address)
     np.testing.assert_array_equal(other.view(), view)
     assert other.readings() == readings
+    told = Page(browser, path, "#image=1&rule=guided")
+    assert told.run("return state.map") == "saliency.guided"
+    told = Page(browser, path, "#method=grad_cam&rule=guided")
+    assert told.run("return state.map") == "grad_cam.guided"
     for wrong in (
         "#image=9&top=0&at=900,1",
         "#map=nothing&scale=%3Cb%3E&image=-1",
@@ -512,7 +525,17 @@ def test_keys_alone(browser, written):
             "const e = document.activeElement;"
                 "return e.id || e.getAttribute('aria-label') || e.textContent"
         ))  # fmt: skip
-    for name in ("view", "with", "divider", "strength", "colour", "scale", "top", "truth"):
+    for name in (
+        "view",
+        "with",
+        "divider",
+        "strength",
+        "colour",
+        "scale",
+        "percentile",
+        "top",
+        "truth",
+    ):
         assert name in reached
     assert "Image 1: goose, image_0.png" in reached
     shown.run("document.querySelector('#images button').focus()")

@@ -4,8 +4,14 @@ function coloursOf(index) {
   return lookups[state.colour || data.maps[index].colours];
 }
 
+// The ends of a map's colours. A few pixels of a saliency map are far above the rest, and scaled by
+// them it is all but black; one scale for all images is told by their lowest and highest values.
 function limits(index, map) {
   let { low, high } = state.scale === "all" ? data.maps[index] : map;
+  if (state.scale === "own" && state.percentile < 100) {
+    const end = map.sorted[Math.ceil((state.percentile / 100) * PIXELS) - 1];
+    if (low >= 0 ? end > low : end > 0) [low, high] = [Math.max(low, -end), Math.min(high, end)];
+  }
   if (low < 0) [low, high] = [-Math.max(-low, high), Math.max(-low, high)]; // 0 has the middle
   return [low, high];
 }

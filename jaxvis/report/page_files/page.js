@@ -1,10 +1,11 @@
 // What is shown is a function of `state`, and `state` is the address behind #: a link to a view.
 
 const START = {
-  image: 0, class: 0, map: keys[0], with: "", divider: 50, strength: 60, colour: "", scale: "own", top: 100, truth: 0, at: "",
+  image: 0, class: 0, map: keys[0], with: "", divider: 50, strength: 60, colour: "", scale: "own", percentile: 99.5, top: 100, truth: 0, at: "",
   removed: 20, measure: "energy",
 };
 const state = { ...START };
+const PERCENTILES = [100, 99.5, 99, 95, 90];
 
 // --- the mark, and what is there ----------------------------------------------------------------
 
@@ -81,6 +82,7 @@ function valid(name, text) {
   if (name === "map" || name === "with") return keys.includes(text) || text === start ? text : start;
   if (name === "colour") return text in lookups ? text : "";
   if (name === "scale") return text === "all" ? "all" : "own";
+  if (name === "percentile") return PERCENTILES.includes(Number(text)) ? Number(text) : start;
   if (name === "measure") return text === "count" ? "count" : "energy";
   if (name === "at") {
     const place = text.split(",").map(Number);
@@ -96,6 +98,10 @@ function valid(name, text) {
 function fromAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(START)) state[name] = asked.has(name) ? valid(name, asked.get(name)) : START[name];
+  // Written by hand, a map may also be told by its method, its rule, or both.
+  const [method, rule] = ["method", "rule"].map((name) => asked.get(name));
+  const told = data.maps.findIndex((map) => (method ?? map.method) === map.method && (rule ?? map.rule) === map.rule);
+  if ((method || rule) && told >= 0) state.map = keys[told];
 }
 
 // Browsers allow some writes a second: not one for every move of the pointer.
@@ -122,9 +128,10 @@ function show() {
   reach(state.image);
   for (const [index, button] of [...document.querySelectorAll("#maps button")].entries())
     button.setAttribute("aria-pressed", String(keys[index] === state.map));
-  for (const name of ["with", "divider", "strength", "colour", "scale", "top", "removed", "measure"]) at(name).value = state[name];
+  for (const name of ["with", "divider", "strength", "colour", "scale", "percentile", "top", "removed", "measure"]) at(name).value = state[name];
   at("truth").checked = Boolean(state.truth);
   at("divider-label").hidden = state.with === "";
+  at("percentile-label").hidden = state.scale === "all";
   at("top-says").textContent = state.top === 100 ? "all" : `${state.top} %`;
 }
 
@@ -231,6 +238,7 @@ function listen() {
   for (const name of ["divider", "strength", "top", "removed"])
     at(name).addEventListener("input", () => set({ [name]: Number(at(name).value) }));
   at("class").addEventListener("change", () => set({ class: Number(at("class").value) }));
+  at("percentile").addEventListener("change", () => set({ percentile: Number(at("percentile").value) }));
   for (const name of ["with", "colour", "scale", "measure"])
     at(name).addEventListener("change", () => set({ [name]: at(name).value }));
   at("truth").addEventListener("change", () => set({ truth: Number(at("truth").checked) }));
