@@ -65,7 +65,7 @@ def test_the_six_that_were_refused(tmp_path, name, form):
 MAPPED = {
     "averaged": Kind("nested", (64, 32), rows=("dense relu", "batch norm", "dense relu")),
     "one unit": Kind("flat", (64, 32), pool="max", rows=("dense linear", "relu"), last="sigmoid 1"),
-    "flattened": Kind("sequential", (64, 32), pool="flatten", rows=("dense relu", "dense sigmoid")),
+    "flattened": Kind("sequential", (64, 64), pool="flatten", rows=("dense relu", "dense sigmoid")),
 }
 
 
