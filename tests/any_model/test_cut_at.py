@@ -26,7 +26,7 @@ def gradient(f, x):
 
 @pytest.mark.parametrize(
     ("name", "where"),
-    [(name, 1) for name in ("skipping", "linen", "nnx_module", "equinox", "haiku")]
+    [(name, 1) for name in ("linen", "nnx_module", "equinox", "haiku")]
     + [("skipping", where) for where in (0, 2, -1, "block")],
 )
 def test_the_halves_make_the_whole(name, where):
@@ -38,8 +38,13 @@ def test_the_halves_make_the_whole(name, where):
         return f(x), gradient(f, x)
 
     wanted = jax.jit(lambda x: value_and_gradient(by_hand(jv.guided_relu), x))(x)
-    ruled = jax.jit(lambda x: value_and_gradient(lambda x: through(halves, x, jv.GUIDED), x))(x)
-    plain = jax.jit(lambda x: halves[1](halves[0](x)))(x)
+
+    @jax.jit
+    def of_halves(x):
+        ruled = value_and_gradient(lambda x: through(halves, x, jv.GUIDED), x)
+        return ruled, halves[1](halves[0](x))
+
+    ruled, plain = of_halves(x)
     np.testing.assert_allclose(plain, wanted[0], rtol=1e-5, atol=1e-6)
     for found, value in zip(ruled, wanted, strict=True):
         np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
@@ -47,7 +52,7 @@ def test_the_halves_make_the_whole(name, where):
 
 def test_cut_of_the_demo_network_is_its_own(narrow, pixels):
     convolutions = [name for name in vars(narrow) if "conv" in name]
-    for where in (0, 5, 12, -1):
+    for where in (0, 5, -1):
         ours, own = cut_at(narrow, where), narrow.cut(convolutions[where])
         at_cut = ours[0](pixels)
         np.testing.assert_array_equal(at_cut.activation, own[0](pixels))

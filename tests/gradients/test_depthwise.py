@@ -1,5 +1,7 @@
 """Depthwise convolution against XLA's own, which is slow, and not used for maps."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,12 +43,21 @@ CASES = [(size, side, stride) for size in [(8, 8), (7, 9), (5, 6), (1, 4)] for s
 def test_forward_and_both_gradients(rng, size, side, stride):
     x = rng.normal(size=(2, *size, 3)).astype(np.float32)
     kernel = rng.normal(size=(side, side, 1, 3)).astype(np.float32)
-    found, pull = jax.vjp(lambda x, kernel: depthwise(x, kernel, stride), x, kernel)
-    wanted, pull_wanted = jax.vjp(lambda x, kernel: by_xla(x, kernel, stride), x, kernel)
+
+    @jax.jit  # eagerly, every shift is a program of its own
+    def value_and_gradients(x, kernel, g):
+        pairs = []
+        for function in (depthwise, by_xla):
+            y, pull = jax.vjp(partial(function, stride=stride), x, kernel)
+            pairs.append((y, pull(g)))
+        return pairs
+
+    by_definition = by_hand(x, kernel, stride)
+    g = rng.normal(size=by_definition.shape).astype(np.float32)
+    (found, gradients), (wanted, gradients_wanted) = value_and_gradients(x, kernel, g)
     assert relative_error(found, wanted) < 1e-6
-    assert relative_error(found, by_hand(x, kernel, stride)) < 1e-6
-    g = rng.normal(size=found.shape).astype(np.float32)
-    for ours, theirs in zip(pull(g), pull_wanted(g), strict=True):
+    assert relative_error(found, by_definition) < 1e-6
+    for ours, theirs in zip(gradients, gradients_wanted, strict=True):
         assert relative_error(ours, theirs) < 2e-6
 
 
@@ -54,12 +65,17 @@ def test_under_vmap_and_of_other_dtypes(rng):
     """Rules are a vmap over the way back."""
     x = rng.normal(size=(2, 6, 7, 3)).astype(np.float32)
     kernel = rng.normal(size=(3, 3, 1, 3)).astype(np.float32)
-    _, pull = jax.vjp(lambda x: depthwise(x, kernel, 2), x)
+
+    @jax.jit
+    def way_back(x, g):
+        return jax.vjp(lambda x: depthwise(x, kernel, 2), x)[1](g)[0]
+
     g = rng.normal(size=(4, 2, 3, 4, 3)).astype(np.float32)
-    (found,) = jax.vmap(pull)(g)
-    wanted = np.stack([pull(one)[0] for one in g])
+    found = jax.jit(jax.vmap(way_back, in_axes=(None, 0)))(x, g)
+    wanted = np.stack([way_back(x, one) for one in g])
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
-    half = depthwise(jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16), 1)
+    halves = jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
+    half = jax.eval_shape(partial(depthwise, stride=1), *halves)
     assert half.dtype == jnp.bfloat16
 
 

@@ -19,13 +19,25 @@ SHARDED = jax.device_put(X, NamedSharding(MESH, BY_IMAGE))
 MODEL = jv.VGG16(width=1 / 64, classes=7, size=32)
 EXPOSED = jv.expose_relu(lambda x: jax.nn.relu(x.mean((1, 2)) @ IN) @ OUT)
 IN, OUT = (RNG.normal(0, 1, s).astype(np.float32) for s in ((3, 5), (5, 7)))
+KERNEL, LAST = (RNG.normal(0, 1, s).astype(np.float32) for s in ((3, 3, 3, 4), (4, 7)))
+
+
+def convolved(x):
+    """What stands for a network of convolutions where 13 of them find no more than one."""
+    y = jax.lax.conv_general_dilated(
+        x, KERNEL, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return jax.nn.relu(y).mean((1, 2)) @ LAST
+
+
+SMALL = jv.expose_relu(convolved)
 
 # Every program takes seconds to compile for four devices, so not all calls have all classes.
 CASES = (
     (partial(jv.explain, MODEL), 3),
     (partial(jv.explain, MODEL, methods=["saliency"]), np.arange(16).reshape(8, 2) % 7),
-    (partial(jv.saliency, MODEL, rule=jv.GUIDED), None),
-    (partial(jv.grad_cam, MODEL, rule=jv.RECTIFIED), np.arange(8) % 7),
+    (partial(jv.saliency, SMALL, rule=jv.GUIDED), None),
+    (partial(jv.grad_cam, SMALL, rule=jv.RECTIFIED, layer=0), np.arange(8) % 7),
     (partial(jv.saliency, EXPOSED, rule=jv.GUIDED), 3),
     (partial(jv.saliency, EXPOSED, score=lambda logits: logits[:, 0]), None),
 )

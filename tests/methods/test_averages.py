@@ -40,8 +40,11 @@ REDUCED = {
 }
 
 
-@pytest.mark.parametrize("rule", ["vanilla", "guided"])
-@pytest.mark.parametrize("mean", REDUCED)
+# Which rule is data, and means are code: of each mean, one rule.
+RULE_OF = {"signed": "vanilla", "absolute": "guided", "square": "rectified", "variance": "guided"}
+
+
+@pytest.mark.parametrize(("mean", "rule"), RULE_OF.items())
 def test_smoothgrad(narrow, pixels, mean, rule):
     key = jax.random.key(7)
     rule = jv.RULES[rule]
@@ -68,10 +71,12 @@ def test_smooth_grad_cam(narrow, pixels):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
-def test_a_map_depends_on_its_image_alone(narrow, pixels, batch_size):
+def test_a_map_depends_on_its_image_alone(rng, batch_size):
     """Not on the other images, their order, or how many go together."""
-    wanted = [jv.smoothgrad(narrow, one[None], 3, samples=3)[0] for one in pixels]
-    found = jv.smoothgrad(narrow, pixels[::-1], 3, samples=3, batch_size=batch_size)[::-1]
+    model, _ = polynomial(3, rng)
+    x = rng.normal(size=(3, 4, 4, 3)).astype(np.float32)
+    wanted = [jv.smoothgrad(model, one[None], 1, samples=3)[0] for one in x]
+    found = jv.smoothgrad(model, x[::-1], 1, samples=3, batch_size=batch_size)[::-1]
     assert relative_error(found, np.stack(wanted)) < 1e-4
 
 
@@ -213,11 +218,14 @@ def test_expected_gradients_of_a_linear_model(rng):
 
 
 def test_expected_gradients_add_up_to_the_mean_difference(rng):
-    """Completeness, of a quadratic score, as the number of samples grows."""
+    """Completeness, of a quadratic score, as the number of samples grows.
+
+    The sums over single samples deviate by 5.4, their mean by 0.22: a seventh of what is allowed.
+    """
     model, _ = polynomial(2, rng)
     x = rng.normal(size=(1, 4, 4, 3)).astype(np.float32)
     others = rng.normal(size=(2, 4, 4, 3)).astype(np.float32)
-    maps = jv.expected_gradients(model, x, others, 1, samples=3000, batch_size=500)
+    maps = jv.expected_gradients(model, x, others, 1, samples=600, batch_size=300)
     difference = float(model(x)[0, 1]) - float(np.mean(model(others)[:, 1]))
     assert abs(float(np.sum(maps)) - difference) < 0.1 * abs(difference) + 1
 

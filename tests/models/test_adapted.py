@@ -38,19 +38,19 @@ def check(network, body, head, x=X, score=None):
     score = score or (lambda y: y[:, 1])
     given = {"score": score} if score.__name__ != "<lambda>" else {"classes": 1}
     maps = jv.explain(network.model, x, layer=network.layer, **given)
+
+    @jax.jit
+    def by_hand(x, rule):
+        relu = lambda y: jv.relu(y, rule)  # noqa: E731
+        A = body(x, relu)
+        slope = jax.grad(lambda x: score(head(body(x, relu), relu)).sum())(x)
+        weight = jax.grad(lambda a: score(head(a, relu)).sum())(A)
+        space = tuple(range(1, A.ndim - 1))
+        cam = (weight.mean(space, keepdims=True) * A).sum(axis=-1)
+        return head(A, relu), jnp.abs(slope).max(axis=-1), jnp.maximum(cam, 0)
+
     for name, rule in RULES.items():
-        relu = lambda y, rule=rule: jv.relu(y, rule)  # noqa: E731
-
-        @jax.jit
-        def by_hand(x, relu=relu):
-            A = body(x, relu)
-            slope = jax.grad(lambda x: score(head(body(x, relu), relu)).sum())(x)
-            weight = jax.grad(lambda a: score(head(a, relu)).sum())(A)
-            space = tuple(range(1, A.ndim - 1))
-            cam = (weight.mean(space, keepdims=True) * A).sum(axis=-1)
-            return head(A, relu), jnp.abs(slope).max(axis=-1), jnp.maximum(cam, 0)
-
-        outputs, saliency, cam = by_hand(x)
+        outputs, saliency, cam = by_hand(x, rule)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
             maps.logits, outputs,

@@ -21,7 +21,7 @@ def test_batches_give_the_maps_of_one_call(narrow, pixels, batch_size):
     assert calls == [(number, total) for number in range(total + 1)]
 
 
-@pytest.mark.parametrize("memory", [2 << 20, 3 << 20, 4 << 20])
+@pytest.mark.parametrize("memory", [3 << 20, pytest.param(2 << 20, marks=pytest.mark.slow)])
 def test_the_batch_fits_and_twice_as_many_images_would_not(narrow, rng, memory):
     """Against the compiler's plan for the batch that was chosen and for a larger one."""
     x = rng.normal(0, 60, (40, 64, 64, 3)).astype(np.float32)
