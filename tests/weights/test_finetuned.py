@@ -62,6 +62,21 @@ def test_the_six_that_were_refused(tmp_path, name, form):
     assert relative_error(found(x), logits_of(model, x)) < 1e-5
 
 
+@pytest.mark.slow  # Keras compiles its step of training for 10 s
+def test_one_that_was_trained_a_step(tmp_path):
+    kind = COMMON["nested, softmax of 3"]
+    model = network(kind, optimizer=True)
+    x = photographs(kind)
+    before = logits_of(model, x)
+    with loose():
+        model.train_on_batch(x, np.zeros((2, *model.output_shape[1:]), "f4"))
+    after = logits_of(model, x)
+    assert relative_error(after, before) > 0
+    for form in FORMS[:2]:
+        found = jv.load_vgg16(saved(model, tmp_path, form))
+        assert relative_error(found(x), after) < 1e-5
+
+
 MAPPED = {
     "averaged": Kind("nested", (64, 32), rows=("dense relu", "batch norm", "dense relu")),
     "one unit": Kind("flat", (64, 32), pool="max", rows=("dense linear", "relu"), last="sigmoid 1"),
