@@ -213,24 +213,24 @@ def test_the_demo_knows_its_classes(demo):
 
 
 @pytest.mark.slow
-def test_the_demo_knows_its_classes_in_full(demo):
-    table = measure_demo.accuracy(demo, 2000)
+def test_the_demo_knows_each_class(demo):
+    table = measure_demo.accuracy(demo, 600)
     right, total = table.sum(axis=0)
-    assert total == 2000
+    assert total == 600
     assert right >= 0.98 * total
     assert (table[:, 0] / table[:, 1]).min() >= 0.93
 
 
 @pytest.mark.slow
 def test_grad_cam_points_at_the_object(demo):
-    hits = measure_demo.pointing(demo, 500)
+    hits = measure_demo.pointing(demo, 200)
     assert hits["Grad-CAM, vanilla"][:, 0].mean() >= 0.9
     assert hits["image centre"][:, 0].mean() < 0.8
 
 
 @pytest.mark.slow
 def test_grad_cam_follows_the_class_asked_for(demo):
-    hits = measure_demo.following(demo, 250)["Grad-CAM, vanilla"]
+    hits = measure_demo.following(demo, 100)["Grad-CAM, vanilla"]
     assert hits[:, 0].mean() >= 0.8
 
 
