@@ -223,7 +223,7 @@ def test_the_demo_knows_each_class(demo):
 
 @pytest.mark.slow
 def test_grad_cam_points_at_the_object(demo):
-    hits = measure_demo.pointing(demo, 200)
+    hits = measure_demo.pointing(demo, 500)
     assert hits["Grad-CAM, vanilla"][:, 0].mean() >= 0.9
     assert hits["image centre"][:, 0].mean() < 0.8
 
