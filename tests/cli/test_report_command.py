@@ -1,5 +1,7 @@
 """The command as a user runs it: a process, its exit code, what it prints and what it leaves."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 import jaxvis as jv
+from jaxvis.cli.main import main
 from jaxvis.gradients.relu import RULES
 from jaxvis.pictures import figures
 from jaxvis.report import lab, page
@@ -21,6 +24,7 @@ from jaxvis.report.output import OutputError
 
 LABELS = ["cat", "goose", "fish"]
 GOOD = ["report", "pictures", "--network", "tiny.h5"]
+QUICK = ["--methods", "saliency", "--rules", "vanilla", "--no-evaluation"]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,24 @@ def jaxvis(place, *arguments, **options):
         [sys.executable, "-m", "jaxvis", *map(str, arguments)],
         cwd=place, capture_output=True, text=True, check=False, **options,
     )  # fmt: skip
+
+
+def in_here(place, *arguments):
+    """Do the same in this process, where what was compiled before serves again.
+
+    A fault is raised, and a warning is one. Streams are no terminals.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(place),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse, after a mistake
+            code = end.code
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +123,7 @@ def test_page_shows_every_figure_and_the_table(report, place):
 
 
 def test_json_and_the_predicted_class(place):
-    done = jaxvis(
+    done = in_here(
         place, "report", "pictures/*", "--network", "tiny.h5", "--out", "j", "--json",
     )  # fmt: skip
     told = json.loads(done.stdout)
@@ -133,7 +155,8 @@ def test_many_images_go_through_in_batches(place):
     for number in range(9):
         pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"p{number}.png")
-    done = jaxvis(place, "report", "many", "--network", "tiny.h5", "--out", "m", "--quiet")
+    few = ("--methods", "saliency", "--rules", "guided", "--no-evaluation", "--quiet")
+    done = in_here(place, "report", "many", "--network", "tiny.h5", "--out", "m", *few)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     x = jv.preprocess(jv.load_images(folder, (32, 32)))
     with np.load(place / "m" / "maps.npz") as maps:
@@ -141,34 +164,12 @@ def test_many_images_go_through_in_batches(place):
         np.testing.assert_allclose(maps["saliency_guided"], wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_the_demo_needs_no_arguments_and_no_network(tmp_path):
-    code = """
-import socket, sys
-from jaxvis.cli.main import main
-def refuse(*_, **__):
-    raise AssertionError("a socket was asked for")
-socket.socket = socket.create_connection = socket.getaddrinfo = refuse
-sys.exit(main(["report", "--json"]))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    told = json.loads(done.stdout)
-    assert [Path(image["file"]).name for image in told["images"]] == [
-        f"goose_{number}.png" for number in (1, 2, 3, 4)
-    ]
-    for image in told["images"]:
-        assert image["class"]["name"] == image["top"][0]["name"] == "goose"
-    assert (tmp_path / "report" / "report.md").exists()
-
-
 def test_progress_on_a_terminal_only(place):
     pty, fcntl, termios = map(pytest.importorskip, ("pty", "fcntl", "termios"))  # not on Windows
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     done = subprocess.run(
-        [sys.executable, "-m", "jaxvis", "report", "pictures", "--network", "tiny.h5"],
+        [sys.executable, "-m", "jaxvis", *GOOD, *QUICK, "--out", "p"],
         cwd=place, stdout=subprocess.PIPE, stderr=child, check=True,
     )  # fmt: skip
     os.set_blocking(parent, False)  # nothing to read is a failure, not a wait
@@ -198,7 +199,7 @@ def test_progress_on_a_terminal_only(place):
     ],
 )
 def test_mistakes_get_a_message_and_a_code_but_no_traceback(place, arguments, code, message):
-    done = jaxvis(place, *arguments)
+    done = in_here(place, *arguments)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.returncode == code
@@ -206,24 +207,37 @@ def test_mistakes_get_a_message_and_a_code_but_no_traceback(place, arguments, co
     assert "Warning" not in done.stderr
 
 
+def test_a_process_ends_with_the_code_of_the_mistake(place):
+    for arguments, code in (
+        ([], 2),
+        ([*GOOD, "--class", "gose"], 2),
+        (["report", "bad.png", "--network", "tiny.h5"], 3),
+        (["report", "pictures", "--network", "bad.h5"], 4),
+        ([*GOOD, "--out", "file"], 5),
+    ):
+        done, here = jaxvis(place, *arguments), in_here(place, *arguments)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert done.stderr.splitlines()[-1:] == here.stderr.splitlines()[-1:] != []
+
+
 def test_an_error_leaves_an_earlier_report_as_it_was(report, place):
     before = {path: path.read_bytes() for path in (place / "report").iterdir()}
-    assert jaxvis(place, "report", "bad.png", "--network", "tiny.h5").returncode == 3
+    assert in_here(place, "report", "bad.png", "--network", "tiny.h5").returncode == 3
     assert {path: path.read_bytes() for path in (place / "report").iterdir()} == before
 
 
 def test_a_file_name_in_another_script_is_no_trouble(place):
     (place / "雁.png").write_bytes((place / "pictures" / "a_1.png").read_bytes())
-    done = jaxvis(place, "report", "雁.png", "--network", "tiny.h5", "--out", "u")
+    done = jaxvis(place, "report", "雁.png", "--network", "tiny.h5", "--out", "u", *QUICK)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("雁.png: ")
 
 
-def test_fetch_and_weights_offline(place, tmp_path):
-    offline = os.environ | {
-        "JAXVIS_OFFLINE": "1", "JAXVIS_CACHE": str(tmp_path), "KERAS_HOME": str(tmp_path),
-    }  # fmt: skip
-    done = jaxvis(place, "fetch", "imagenet", env=offline)
+def test_fetch_and_weights_offline(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXVIS_OFFLINE", "1")
+    for name in ("JAXVIS_CACHE", "KERAS_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    done = in_here(place, "fetch", "imagenet")
     assert done.returncode == 4
     for wanted in (
         "JAXVIS_OFFLINE",
@@ -233,25 +247,25 @@ def test_fetch_and_weights_offline(place, tmp_path):
         str(tmp_path),
     ):
         assert wanted in done.stderr
-    done = jaxvis(place, "fetch", "imagenet", "--file", "tiny.h5", env=offline)
+    done = in_here(place, "fetch", "imagenet", "--file", "tiny.h5")
     assert done.returncode == 4
     assert "tiny.h5: is not vgg16_weights_tf_dim_ordering_tf_kernels.h5" in done.stderr
-    done = jaxvis(place, "weights", env=offline)
+    done = in_here(place, "weights")
     assert "imagenet: not here; jaxvis fetch imagenet fetches 553,467,096 bytes" in done.stdout
     (tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels.h5").write_text("damaged")
-    done = jaxvis(place, "weights", env=offline)
+    done = in_here(place, "weights")
     assert "7 bytes, found 7 bytes, wanted 553,467,096" in done.stdout
     assert "to remove: delete it" in done.stdout
 
 
 def test_summary_classes_and_version(place):
-    assert "Total params: 138,357,544 (527.79 MB)" in jaxvis(place, "summary").stdout
+    assert "Total params: 138,357,544 (527.79 MB)" in in_here(place, "summary").stdout
     assert (
         "predictions (Dense)         (None, 3)"
-        in jaxvis(place, "summary", "--network", "tiny.h5").stdout
+        in in_here(place, "summary", "--network", "tiny.h5").stdout
     )
-    assert jaxvis(place, "classes", "goose").stdout.splitlines()[0] == "  99  n01855672  goose"
-    assert jaxvis(place, "classes", "--network", "tiny.h5").stdout.split() == [
+    assert in_here(place, "classes", "goose").stdout.splitlines()[0] == "  99  n01855672  goose"
+    assert in_here(place, "classes", "--network", "tiny.h5").stdout.split() == [
         "0", "cat", "1", "goose", "2", "fish",
     ]  # fmt: skip
     assert jaxvis(place, "--version").stdout == f"jaxvis {jv.__version__}\n"
@@ -354,10 +368,10 @@ def make():
 def test_a_network_that_cannot_be_cut_is_refused_only_where_a_layer_is_wanted(place):
     (place / "uncut.py").write_text(UNCUT)
     arguments = ("report", "pictures", "--network", "uncut:make", "--out", "cannot", "--quiet")
-    done = jaxvis(place, *arguments)
+    done = in_here(place, *arguments)
     assert done.returncode == 2
     assert "jaxvis: model: a function cannot be cut; wanted a model with cut(layer)" in done.stderr
     assert "Traceback" not in done.stderr
-    done = jaxvis(place, *arguments, "--methods", "saliency")
+    done = in_here(place, *arguments, "--methods", "saliency", "--no-evaluation")
     assert (done.returncode, done.stderr) == (0, "")
     assert not list((place / "cannot").glob("grad_cam*"))

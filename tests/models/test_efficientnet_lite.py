@@ -20,6 +20,7 @@ from jaxvis.models.efficientnet_lite import (
     weight_shapes,
 )
 
+AT_HEAD = {"methods": ["grad_cam"], "layer": "head", "signed": True}  # compiled once for two tests
 RECORDED = Path(__file__).parents[1] / "recorded" / "efficientnet_lite0.npz"
 
 
@@ -93,12 +94,18 @@ def test_every_relu_is_the_one_handed_in(network):
     assert jv.count_relus(network.model, x).by_form == {"relu": 33}
 
 
+@pytest.fixture(scope="module")
+def whole(network):
+    """The logits of two pictures, by the network that is not cut."""
+    return jax.jit(network.model)(preprocess(pictures()[:2]))
+
+
 @pytest.mark.parametrize("layer", ["stem", "block3b", "head"])
-def test_the_halves_of_a_cut_make_the_whole(network, layer):
+def test_the_halves_of_a_cut_make_the_whole(network, whole, layer):
     x = preprocess(pictures()[:2])
     body, head = network.model.cut(layer)
     at_cut = jax.jit(body)(x)
-    assert relative_error(jax.jit(head)(at_cut), jax.jit(network.model)(x)) < 1e-5
+    assert relative_error(jax.jit(head)(at_cut), whole) < 1e-5
     side, channels = {"stem": (112, 32), "block3b": (28, 40), "head": (7, 1280)}[layer]
     assert at_cut.shape == (2, side, side, channels)
     if layer != "block3b":  # behind their ReLU6
@@ -118,7 +125,7 @@ def test_the_default_layer_is_below_a_relu(network, maps):
     assert vanilla.shape == (3, 7, 7)
     assert np.abs(vanilla - rectified).max() > 0.1 * np.abs(rectified).max()
     x = preprocess(pictures()[:1])
-    at_head = jv.explain(network.model, x, TARGET, layer="head", methods=["grad_cam"], signed=True)
+    at_head = jv.explain(network.model, x, TARGET, **AT_HEAD)
     body, _ = network.model.cut("head")
     of_class = np.asarray(network.model.weights["classifier"]["kernel"])[:, TARGET]
     cam = np.einsum("nhwc,c->nhw", np.asarray(jax.jit(body)(x)), of_class) / 49
@@ -145,13 +152,12 @@ def test_relu6_has_no_gradient_where_the_cap_holds(rule):
 def test_weights_are_data(network, compilations):
     """Other weights, and another cut of the same layer, compile nothing anew."""
     x = preprocess(pictures()[:1])
-    options = {"methods": ["grad_cam"], "rules": ["vanilla"], "layer": "head"}
-    first = jv.explain(network.model, x, TARGET, **options)
+    first = jv.explain(network.model, x, TARGET, **AT_HEAD)
     weights, precision = network.model.weights, network.model.precision
     classifier = {role: 2 * array for role, array in weights["classifier"].items()}
     doubled = EfficientNetLite0({**weights, "classifier": classifier}, precision)
     before = len(compilations)
-    second = jv.explain(doubled, x, TARGET, **options)
+    second = jv.explain(doubled, x, TARGET, **AT_HEAD)
     assert len(compilations) == before
     np.testing.assert_allclose(second.logits, 2 * first.logits, rtol=1e-4, atol=1e-4)
 

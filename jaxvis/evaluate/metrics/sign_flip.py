@@ -36,8 +36,10 @@ def sign_flip(differences: Float[Any, " n"]) -> float:
     steps = steps[steps != 0]
     chances = np.ones(1)  # of every sum so far, in steps of 2 from the lowest
     for size in np.abs(steps):
-        up, down = np.pad(chances, (size, 0)), np.pad(chances, (0, size))
-        chances = (up + down) / 2
+        moved = np.zeros(len(chances) + size)
+        moved[: len(chances)] = chances
+        moved[size:] += chances
+        chances = moved / 2
     sums = 2 * np.arange(len(chances)) - np.abs(steps).sum()
     return min(1.0, float(chances[np.abs(sums) >= abs(steps.sum())].sum()))
 
