@@ -44,6 +44,7 @@ from jaxvis.models.heads import HeadLayer, dense
 from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures import render
+from jaxvis.pictures import sheet as sheets
 from jaxvis.weights.cache import Source
 from jaxvis.weights.fetch import SOURCES
 
@@ -540,14 +541,19 @@ def panels(monkeypatch):
 
     And their titles, by "title of" the stem.
     """
-    found = {}
+    found, drawn = {}, []
+
+    def sheet(rows, titles, title, look):
+        drawn[:] = [rows, title]
+        return sheets.sheet(rows, titles, title, look)
 
     def save(figure, path, **options):
-        pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
-        found[path.stem] = np.stack(pictures).reshape(-1, 2, *SIZE, 3)
-        found[f"title of {path.stem}"] = figure.get_suptitle().replace("\n", " ")
+        rows, title = drawn
+        found[path.stem] = np.stack([row.pictures for row in rows])
+        found[f"title of {path.stem}"] = title
         return render.save(figure, path, **options)
 
+    monkeypatch.setattr("jaxvis.pictures.figures.sheet", sheet)
     monkeypatch.setattr("jaxvis.report.lab.render", types.SimpleNamespace(**vars(render)))
     monkeypatch.setattr("jaxvis.report.lab.render.save", save)
     return found
