@@ -13,5 +13,9 @@ class InputTypeError(InputError, TypeError):
     """It is of the wrong kind altogether."""
 
 
+class OutputError(OSError):
+    """Results cannot be written where they should go."""
+
+
 class NotSupportedError(InputError, NotImplementedError):
     """It is sound, but jaxvis does not know how to work with it."""

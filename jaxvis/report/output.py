@@ -33,6 +33,7 @@ from typing import Any
 
 from jaxvis import stopping
 from jaxvis.errors import InputError
+from jaxvis.errors import OutputError as OutputError
 from jaxvis.folders import expanded
 from jaxvis.report import journal, manifest
 from jaxvis.report import work as works
@@ -46,10 +47,6 @@ PACKAGES = ("jax", "jaxlib", "flax", "numpy", "h5py", "matplotlib", "pillow")
 DISK = {
     getattr(errno, name, None) for name in ("ENOSPC", "EFBIG", "EDQUOT", "EROFS", "EIO", "ESTALE")
 }
-
-
-class OutputError(OSError):
-    """The folder for the results cannot be written to."""
 
 
 @contextmanager
