@@ -148,7 +148,7 @@ EVALUATE = {
     "CASCADE": PLAIN,
     "CLOSELY": PLAIN,
     "Estimate": "(mean, low, high, images)",
-    "Evaluation": "(questions, course, verdict, conclusion, seconds)",
+    "Evaluation": "(questions, course, verdict, conclusion, seconds, left_out=?)",
     "Question": "(key, title, metrics, values, decide=?, line=?, draws=?)",
     "Verdict": "(comparisons, marks)",
     "Subjects": "(names, images, classes, masks, seeds)",

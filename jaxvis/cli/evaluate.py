@@ -63,7 +63,7 @@ def run(chosen: argparse.Namespace) -> int:
         last = f"all figures, map by map: {visible(told['page'])} ({seconds:.0f} s)"
         above = "\n".join(map(_filled, brief.sentences))
         table = in_columns(brief.heading, brief.rows)
-        below = [f"Rule: {brief.rule}", *(f"Note: {note}." for note in brief.notes)]
+        below = [f"Rule: {brief.rule}", *(f"Note: {note}" for note in brief.notes)]
         say("\n\n".join([above, table, *map(_filled, below), last]))
     return DONE
 

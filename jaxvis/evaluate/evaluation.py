@@ -42,6 +42,7 @@ class Evaluation(NamedTuple):
         verdict: all comparisons, and which map passes which question.
         conclusion: sentences in Markdown, drawn from these.
         seconds: that each question took.
+        left_out: what was not asked, or of few images only, and why: sentences.
     """
 
     questions: list[Question]
@@ -49,6 +50,7 @@ class Evaluation(NamedTuple):
     verdict: Verdict
     conclusion: list[str]
     seconds: dict[str, float]
+    left_out: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -97,7 +99,8 @@ def evaluate(
         questions += asked
         seconds["Does it depend?"] = time.perf_counter() - start
     found = verdict(questions)
-    return Evaluation(questions, course, found, conclusion(questions, found) + left_out, seconds)
+    said = conclusion(questions, found) + left_out
+    return Evaluation(questions, course, found, said, seconds, tuple(left_out))
 
 
 def evaluate_quickly(
@@ -134,7 +137,8 @@ def evaluate_quickly(
             *left_out,
         ]
     found = verdict(questions)
-    return Evaluation(questions, None, found, conclusion(questions, found) + left_out, {})
+    said = conclusion(questions, found) + left_out
+    return Evaluation(questions, None, found, said, {}, tuple(left_out))
 
 
 def _slice(maps: Maps, start: int, stop: int) -> Maps:

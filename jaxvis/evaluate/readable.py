@@ -26,7 +26,7 @@ ASKS_BOTH = "All layers / the last re-initialised"
 # Of which network and map there is more to know: weights/README.md has the figures.
 NOTES = (
     ("demo", "Grad-CAM rectified", "Grad-CAM rectified of the demo owes its existence to how fc1 "
-     "was centred in training: without that it was zero everywhere on all 200 scenes looked at"),
+     "was centred in training: without that it was zero everywhere on all 200 scenes looked at."),
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ class Brief(NamedTuple):
         rows: one a map, controls last: its name, and the means that decide with a mark.
         rule: in one line, when a mark is given.
         findings: what was found of each map, by its name.
-        notes: what else has to be known of this network, each a sentence.
+        notes: what else has to be known of this network, and what was not asked: sentences.
     """
 
     sentences: list[str]
@@ -67,7 +67,10 @@ def in_brief(evaluation: Evaluation, network: str = "") -> Brief:
         ],
         _rule(questions, found),
         findings(questions, found),
-        [note for of, name, note in NOTES if of == network and name in names],
+        [
+            *(note for of, name, note in NOTES if of == network and name in names),
+            *evaluation.left_out,
+        ],
     )  # fmt: skip
 
 

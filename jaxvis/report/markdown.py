@@ -73,7 +73,7 @@ def measured(evaluation: Evaluation, network: str) -> list[str]:
     _, *at_length = evaluation.conclusion
     parts = ["## Which map tells the truth?", *brief.sentences]
     parts += [in_markdown([brief.heading, *brief.rows]), f"**The rule.** {brief.rule}"]
-    parts += [f"**Note.** {note}." for note in brief.notes]
+    parts += [f"**Note.** {note}" for note in brief.notes]
     parts += _folded("Map by map, and the rule in full", at_length)
     parts += _folded("Each figure that decides", [deciding(asked, evaluation.verdict)])
     return parts + _folded(
