@@ -182,14 +182,11 @@ def explored(result: Result, *, progress: Progress = lambda _: None) -> Result:
         return result
     with _timed(result.seconds, "explore"):
         if options.classes > 1:
-            asked: Asked = {
-                "layer": network.layer, "methods": result.maps.methods, "rules": options.rules
-            }  # fmt: skip
             probable = np.argsort(-result.maps.logits, axis=1, kind="stable")
             result = result._replace(
                 others=other_classes(
                     network, result.images, result.classes, probable[:, : options.classes].tolist(),
-                    options.classes, batch_size=BATCH, progress=progress, **asked,
+                    options.classes, batch_size=BATCH, progress=progress, **_asked(result),
                 )
             )  # fmt: skip
         if options.what_if:
@@ -201,6 +198,14 @@ def explored(result: Result, *, progress: Progress = lambda _: None) -> Result:
             )
             result = result._replace(relus=seen)
     return result
+
+
+def _asked(result: Result) -> Asked:
+    """What the maps were asked for, but for their signs."""
+    return {
+        "layer": result.network.layer, "methods": result.maps.methods,
+        "rules": result.options.rules,
+    }  # fmt: skip
 
 
 def _subjects(result: Result) -> Subjects:
@@ -218,10 +223,7 @@ def measured(result: Result, *, progress: Progress = lambda _: None) -> Result:
     with _timed(result.seconds, "evaluate"):
         progress("measuring the maps")
         subjects = _subjects(result)
-        asked: Asked = {
-            "layer": result.network.layer, "methods": result.maps.methods, "rules": options.rules
-        }  # fmt: skip
-        evaluation = evaluate_quickly(result.network, subjects, result.signed, **asked)
+        evaluation = evaluate_quickly(result.network, subjects, result.signed, **_asked(result))
     return result._replace(evaluation=evaluation)
 
 
@@ -259,9 +261,7 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     for number, which in pages:
         of = "" if len(pages) == 1 else f", images {which.start + 1} to {which.stop}"
         shown = [row._replace(maps=row.maps[which]) for row in rows]
-        for key, name, figure in _figures(result, which, shown, of):
-            method = METHODS.get(key.partition(" ")[0])
-            photographs = method is None or method.at == "layer"
+        for key, name, photographs, figure in _figures(result, which, shown, of):
             path = folder / figure_name(f"{name}{number}", result.options.figures, photographs)
             render.save(figure, path, few_colours=not photographs)
             drawn.setdefault(key, []).append(path.name)
@@ -274,13 +274,15 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
 
 def _figures(
     result: Result, which: slice, rows: Sequence[MapRow], of: str
-) -> Iterator[tuple[str, str, "Figure"]]:
-    """Yield the figures of some images: what each shows, the start of its name, itself."""
+) -> Iterator[tuple[str, str, bool, "Figure"]]:
+    """Yield the figures of some images: what each shows, the start of its name, whether photographs
+    show in it in full, and itself."""
     options, images = result.options, result.images[which]
     titles = result.class_titles(which)
     yield (
         "inputs",
         "inputs",
+        True,
         figures.figure_images(images, titles, title=f"Input images{of}", axes=False),
     )
     for (name, rule), row, own in zip(result.maps, rows, result.colormaps(), strict=True):
@@ -300,13 +302,13 @@ def _figures(
                 colormap=colormap, signed=row.signed, preset=options.preset,
                 axes=False,
             )  # fmt: skip
-        yield f"{name} {rule}", f"{name}_{rule}", figure
+        yield f"{name} {rule}", f"{name}_{rule}", method.at == "layer", figure
     scale = "one scale per row" if options.preset is None else f"as '{options.preset}' shows them"
     figure = figures.figure_comparison(
         images, titles, rows, title=f"All maps, {scale}{of}", alpha=options.alpha,
         colormap=options.colormap, preset=options.preset, axes=False,
     )  # fmt: skip
-    yield "comparison", "comparison", figure
+    yield "comparison", "comparison", True, figure
 
 
 def _arrays(result: Result) -> dict[str, AnyArray]:

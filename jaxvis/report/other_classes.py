@@ -1,18 +1,17 @@
 """Maps for the most probable classes of every image, beside the one that the report explains."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
-import jax
 import numpy as np
 from jaxtyping import Int
 
 from jaxvis.errors import InputError
 from jaxvis.methods.catalogue import METHODS
-from jaxvis.methods.explain import explain
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options as Asked
 from jaxvis.models.network import Network
+from jaxvis.streaming.batches import explain_batches
 
 
 class OtherClasses(NamedTuple):
@@ -44,7 +43,7 @@ def other_classes(
     *,
     batch_size: int,
     progress: Callable[[str], None],
-    **asked: Any,
+    **asked: Unpack[Asked],
 ) -> OtherClasses:
     """Explain the `count` - 1 most probable classes of every image besides the one explained.
 
@@ -63,11 +62,13 @@ def other_classes(
         for own, row in zip(explained, probable, strict=True)
     ]
     classes = np.array(wanted, np.int32)
-    options: Asked = asked  # type: ignore[assignment]
-    parts = []
-    for start in range(0, len(images), batch_size):
-        progress(f"maps of further classes, image {start + 1} of {len(images)}")
-        few = slice(start, start + batch_size)
-        maps = explain(network.model, network.preprocess(images[few]), classes[few], **options)
-        parts.append(jax.tree.map(np.asarray, maps))
-    return OtherClasses(classes, jax.tree.map(lambda *a: np.concatenate(a), *parts))
+
+    def batch_done(done: int, total: int) -> None:
+        if done < total:
+            progress(f"maps of further classes, {done + 1} of {total}")
+
+    maps = explain_batches(
+        network.model, network.preprocess(images), classes, batch_size=batch_size,
+        progress=batch_done, **asked,
+    )  # fmt: skip
+    return OtherClasses(classes, maps)
