@@ -6,8 +6,8 @@ from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-wanted = project["dependencies"] + extras["photos"] + extras["test"]
-wanted.remove("jaxvis[photos]")  # of the tests: the extra before
+wanted = project["dependencies"] + extras["photos"] + extras["many"] + extras["test"]
+wanted = [one for one in wanted if not one.startswith("jaxvis[")]  # of the tests: the extras before
 for requirement in wanted:
     match = re.fullmatch(r"([A-Za-z0-9-]+)>=([0-9.]+)", requirement)
     if match is None:

@@ -3,6 +3,8 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from jaxvis.errors import InputError
+
 INSTALL_PHOTOS = (
     "one command brings them: python3 -m pip install 'jaxvis[photos]' (in a checkout of jaxvis: "
     "'.[photos]')"
@@ -20,3 +22,14 @@ def file_in(package: str, file: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def check_installed(what: str, *packages: str, extra: str) -> None:
+    """Raise InputError, with the command that helps, unless the packages of an extra are there."""
+    lacking = [package for package in packages if find_spec(package) is None]
+    if lacking:
+        raise InputError(
+            f"{what} need {' and '.join(lacking)}, which {'is' if len(lacking) == 1 else 'are'} "
+            f"not installed; one command brings all: python3 -m pip install 'jaxvis[{extra}]' (in "
+            f"a checkout of jaxvis: '.[{extra}]')"
+        )

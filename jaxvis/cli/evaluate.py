@@ -9,6 +9,8 @@ from jaxvis.cli import options as shared
 from jaxvis.cli.exits import DONE
 from jaxvis.cli.progress import Progress
 from jaxvis.cli.say import say
+from jaxvis.errors import InputError
+from jaxvis.packages import check_installed
 from jaxvis.text import visible
 
 
@@ -24,6 +26,9 @@ def add_to(commands: Any) -> None:
     )  # fmt: skip
     add("--images", nargs="+", metavar="IMAGES", help="files, folders or globs; default drawn "
         "scenes")  # fmt: skip
+    add("--maps", metavar="GROUP", help="in place of --images: what `jaxvis maps` wrote; "
+        "nothing is computed again, and --boxes are needed")  # fmt: skip
+    add("--folder", metavar="FOLDER", help="with --maps, where the images are, if they were moved")
     shared.photographs(add, "in place of --images: all that other packages bring, without boxes")
     shared.network(add, "default imagenet, and the demo without --images")
     shared.what_is_explained(add, "each image's prediction, and the object drawn in a scene")
@@ -43,12 +48,16 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.evaluate.readable import in_brief, in_columns
     from jaxvis.report.evaluation import Options, write_evaluation
 
+    if chosen.maps is not None:
+        _check_alone(chosen)
+    elif chosen.folder is not None:
+        raise InputError("--folder belongs to --maps; --images have their paths")
     shared.use_cache(chosen)
     images, network = shared.images_and_network(chosen, None, "--images")
     wanted = Options(
-        images=images, boxes=chosen.boxes, class_name=chosen.class_name, network=network,
-        labels=shared.labels(chosen), scenes=chosen.scenes, closely=chosen.closely,
-        layer=chosen.layer, methods=chosen.methods, rules=chosen.rules,
+        images=images, maps=chosen.maps, folder=chosen.folder, boxes=chosen.boxes,
+        class_name=chosen.class_name, network=network, labels=shared.labels(chosen),
+        scenes=chosen.scenes, closely=chosen.closely, layer=chosen.layer, methods=chosen.methods, rules=chosen.rules,
         precision=shared.precision(chosen, network), resample=chosen.resample,
         told=shared.told(chosen),
     )  # fmt: skip
@@ -58,7 +67,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         say(json.dumps(told, indent=1))
     elif not chosen.quiet:
-        brief = in_brief(found, network)
+        brief = in_brief(found, told["network"])
         seconds = time.perf_counter() - start
         last = f"all figures, map by map: {visible(told['page'])} ({seconds:.0f} s)"
         above = "\n".join(map(_filled, brief.sentences))
@@ -66,6 +75,21 @@ def run(chosen: argparse.Namespace) -> int:
         below = [f"Rule: {brief.rule}", *(f"Note: {note}" for note in brief.notes)]
         say("\n\n".join([above, table, *map(_filled, below), last]))
     return DONE
+
+
+def _check_alone(chosen: argparse.Namespace) -> None:
+    """Raise InputError for options that say what stored maps are to be made of."""
+    check_installed("stored maps", "tensorstore", extra="many")
+    made_of = {
+        "--images": chosen.images, "--photographs": chosen.photographs, "--network": chosen.network,
+        "--class": chosen.class_name, "--layer": chosen.layer, "--precision": chosen.precision,
+        "--resample": chosen.resample, "--labels": chosen.labels,
+    }  # fmt: skip
+    given = [name for name, value in made_of.items() if value]
+    if given:
+        raise InputError(
+            f"{given[0]} says what maps are made of, and --maps are made already; leave it out"
+        )
 
 
 def _filled(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from jaxvis import stopping
-from jaxvis.cli import classes, devices, evaluate, fetch, report, summary, weights
+from jaxvis.cli import classes, devices, evaluate, fetch, maps, report, show, summary, weights
 from jaxvis.cli.exits import DONE, FAULT, IMAGES, INTERRUPTED, OUTPUT, TEXT, USAGE, WEIGHTS
 from jaxvis.cli.say import complain, finish
 from jaxvis.errors import InputError
@@ -18,7 +18,17 @@ from jaxvis.text import visible
 from jaxvis.version import __version__
 from jaxvis.weights.errors import WeightsError
 
-COMMANDS = (report, evaluate, fetch, weights, summary, classes, devices)  # as in the help
+COMMANDS = (
+    report,
+    evaluate,
+    maps,
+    show,
+    fetch,
+    weights,
+    summary,
+    classes,
+    devices,
+)  # as in the help
 
 
 def command() -> int:

@@ -40,6 +40,11 @@ class Captured:
             zlib.crc32(a.tobytes()) if isinstance(a, np.ndarray) else 0 for a in self._arrays
         )
 
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The arrays, in an order that the arguments' make settles."""
+        return self._arrays
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Captured) or self._sums != other._sums:
             return False

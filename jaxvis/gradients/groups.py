@@ -35,9 +35,14 @@ def group_size(x: Float[Array, "n ..."]) -> int:
 
     Images on several devices all do: a group of two would first be gathered from there.
     """
-    if on_several(x) or not on_cpu(x):
+    if on_several(x):
         return len(x)
-    return max(IMAGES, math.ceil(len(x) / MOST_GROUPS))
+    return group_of(len(x), cpu=on_cpu(x))
+
+
+def group_of(count: int, *, cpu: bool) -> int:
+    """Return how many of the images on one device should go through the convolutions together."""
+    return max(IMAGES, math.ceil(count / MOST_GROUPS)) if cpu else count
 
 
 def vjp_in_groups(

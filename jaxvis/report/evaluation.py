@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate import tables
+from jaxvis.evaluate.boxes import read_boxes
 from jaxvis.evaluate.charts import chart, course_chart
 from jaxvis.evaluate.evaluation import CLOSELY, Evaluation, evaluate
 from jaxvis.evaluate.sentences import listed
@@ -36,6 +37,8 @@ class Options(NamedTuple):
     """What is measured; the names are those of the command's options."""
 
     images: Sequence[str] | None = None  # None: drawn scenes
+    maps: str | None = None  # in the place of images: stored maps, which are asked alone
+    folder: str | None = None  # where the images of stored maps are, if they were moved
     boxes: str | None = None
     class_name: str | None = None
     network: str = "demo"
@@ -70,6 +73,8 @@ def write_evaluation(
         ImageError, WeightsError, ValueError: of the files and options.
         OutputError: the folder cannot be written to.
     """
+    if options.maps is not None:
+        return _write_of_stored(out, options, progress)
     if options.boxes is not None and options.images is None:
         raise InputError("--boxes belong to --images; without images scenes are drawn")
     start = time.perf_counter()
@@ -112,6 +117,41 @@ def write_evaluation(
             *left_out_text(options.methods, methods),
         ]
         return found, _write(found, place, folder, about, made)
+
+
+def _write_of_stored(
+    out: str | os.PathLike[str], options: Options, progress: Progress
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Measure stored maps; arguments and errors are those of `write_evaluation`."""
+    if options.images is not None:
+        raise InputError("--images and --maps are both given; stored maps have their images")
+    if options.boxes is None:
+        raise InputError(
+            "--maps wants --boxes: of stored maps all that can be asked without the network is "
+            "whether they point at the object"
+        )
+    from jaxvis.evaluate.stored import evaluate_stored
+    from jaxvis.streaming.stored import open_maps
+
+    assert options.maps is not None
+    start = time.perf_counter()
+    stored, boxes = open_maps(options.maps), read_boxes(options.boxes)
+    if stored.folder is not None:
+        refuse_inputs(out, [stored.folder / "image"])
+    with staging(out, "evaluation", ("evaluation.md", "evaluation.json")) as place:
+        found = evaluate_stored(stored, boxes, folder=options.folder, progress=progress)
+        kept, count = stored.settings, len(stored.done)
+        about = {
+            "network": kept["network"], "layer": kept["layer"], "images": count,
+            "maps": options.maps, **environment(),
+        }  # fmt: skip
+        made = [
+            f"Maps: {code(options.maps)}, of {count} images; nothing was computed again.",
+            f"Network: {code(kept['network'])}; layer {layer(stored.layer_name)}.",
+            f"Time: {time.perf_counter() - start:.0f} s.",
+            "Versions: " + ", ".join(f"{k} {v}" for k, v in about["versions"].items()) + ".",
+        ]
+        return found, _write(found, place, expanded(out), about, made)
 
 
 def _write(

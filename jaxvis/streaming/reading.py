@@ -25,11 +25,13 @@ class Batch(NamedTuple):
         start: the number of the first.
         images: black where one cannot be read.
         broken: why, by the number of each that cannot.
+        names: of images that are no files, whose names nobody knows before they come.
     """
 
     start: int
     images: UInt8[np.ndarray, "n height width 3"]
     broken: Mapping[int, str]
+    names: tuple[str, ...] = ()
 
 
 def read_batches(

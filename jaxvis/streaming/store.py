@@ -66,6 +66,10 @@ class Store:
         """Return an array, or some images of it; what is not written is NaN, or 0 of integers."""
         return self._arrays[name][which].read().result()
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of what an array holds of one image."""
+        return self._arrays[name].shape[1:]
+
     def write(
         self, start: int, values: Mapping[str, AnyArray], state: UInt8[np.ndarray, " n"]
     ) -> "Pending":
@@ -74,17 +78,36 @@ class Store:
         Args:
             start: the first image, a multiple of `batch`.
             values: by the arrays' names, all of them, for the images from there on; one batch, or
-                what is left of the last.
+                the first of them of the last.
             state: DONE or BROKEN of each.
         """
-        stop = min(start + self.batch, self.count)
+        stop = start + len(state)
         assert start % self.batch == 0
+        assert stop <= self.count
         assert {*values, STATE} == {*self._arrays}
         data = [
             self._arrays[name][start:stop].write(np.asarray(array)[: stop - start])
             for name, array in values.items()
         ]
         return Pending(data, self._arrays[STATE][start:stop], state)
+
+    def set_count(self, count: int) -> None:
+        """Have room for another number of images; what is beyond it goes.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        try:
+            resized = [
+                (name, array.resize(exclusive_max=[count, *array.shape[1:]]))
+                for name, array in self._arrays.items()
+            ]
+            for name, pending in resized:
+                self._arrays[name] = pending.result()
+            self.note(images=count)
+        except ValueError as error:
+            raise _not_written(error) from error
+        self.count = count
 
     def note(self, **attributes: Any) -> None:
         """Add attributes to the group, or replace some."""
@@ -171,7 +194,11 @@ def opened(path: str | os.PathLike[str]) -> Store | None:
             f"{visible(os.fspath(path))}: a Zarr group, but not one of maps that this jaxvis "
             f"reads (format {attributes.get('jaxvis')!r}; wanted {FORMAT})"
         )
-    return Store(place, attributes, {name: _array(place, name) for name in attributes["arrays"]})
+    arrays = {name: _array(place, name) for name in attributes["arrays"]}
+    store = Store(place, attributes, arrays)
+    if any(array.shape[0] != store.count for array in arrays.values()):  # killed in `set_count`
+        store.set_count(store.count)
+    return store
 
 
 def _place(path: str | os.PathLike[str]) -> Any:

@@ -1,0 +1,182 @@
+"""The same program on every device of this process: each explains a batch of its own.
+
+Images are spread over a mesh of one axis, weights are on every device, and no device asks another
+for anything: `jax.shard_map` gives each the program that one device alone would have. So a batch's
+maps are the same bits, however many devices there are, and wherever it is computed.
+
+A mesh holds the devices of one process. Several processes (`processes`) share out the batches, and
+have nothing to wait for either.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple, Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int
+
+from jaxvis.any_model.adapters import as_model
+from jaxvis.gradients.compiled import Compiled
+from jaxvis.gradients.groups import group_of
+from jaxvis.gradients.relu import Relu, Rule
+from jaxvis.gradients.target import check_logits
+from jaxvis.methods.explain import asked_of, explain
+from jaxvis.methods.forward import whole
+from jaxvis.methods.maps import Maps
+from jaxvis.methods.one_pass import Called, one_pass, ready, run
+from jaxvis.methods.options import Asked, Options
+from jaxvis.types import AnyArray
+
+AXIS = "images"
+EVERYWHERE, BY_IMAGE = PartitionSpec(), PartitionSpec(AXIS)
+
+
+class Explained(NamedTuple):
+    """What was asked of the devices; they may be at it still, and whoever reads an array waits.
+
+    Attributes:
+        maps: of all images.
+        classes: the indices that were explained, (n,), or (n, k).
+    """
+
+    maps: Maps
+    classes: Any
+
+
+class Devices:
+    """`explain` on several devices at once, one batch on each.
+
+    Attributes:
+        batch: images on each device.
+        count: devices.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        batch: int,
+        *,
+        best: int = 1,
+        devices: Sequence[jax.Device] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Put the model on the devices, those of this process unless others are named.
+
+        Args:
+            model: as in `explain`.
+            batch: images on each device in a call.
+            best: where no classes are given, how many of the most probable ones are explained; with
+                more than one, maps are (n, best, *space).
+            options: as in `explain`, but no score.
+        """
+        where = jax.local_devices() if devices is None else devices
+        self.batch, self.count, self._best, self._options = batch, len(where), best, options
+        self._mesh = Mesh(np.array(where), (AXIS,))
+        self._asked, self._rules = asked_of(options)
+        one_call = all(method.kind == "one pass" for method in self._asked.methods)
+        self._one_by_one = None if one_call else where
+        self._model = _placed(as_model(model), NamedSharding(self._mesh, EVERYWHERE))
+        self._each = [] if one_call else [_placed(as_model(model), device) for device in where]
+
+    def __call__(self, x: Any, classes: Int[np.ndarray, " n"] | None) -> Explained:
+        """Begin to explain as many batches as there are devices, one after the other in x.
+
+        Errors are those of `explain`.
+        """
+        spread = NamedSharding(self._mesh, BY_IMAGE)
+        images = jax.tree.map(lambda leaf: jax.device_put(leaf, spread), x)
+        targets: Any = None if classes is None else jax.device_put(classes.astype(np.int32), spread)
+        if targets is None and (self._best > 1 or self._one_by_one is not None):
+            targets = _most_probable(self._model, images, self._best, self._mesh)
+        if self._one_by_one is not None:
+            return Explained(self._device_by_device(x, np.asarray(targets)), targets)
+        maps = self._in_one_call(images, targets)
+        return Explained(maps, jnp.argmax(maps.logits, axis=1) if targets is None else targets)
+
+    def _in_one_call(self, images: Any, targets: Any) -> Maps:
+        given = ready(self._model, images, targets, self._asked, self._rules)
+        model, x, targets, stacked, functions, asked, group, _ = given.arguments
+        if group is not None:  # of all images; now of those on one device
+            cpu = self._mesh.devices.flat[0].platform == "cpu"
+            group = group_of(self.batch, cpu=cpu)
+        spread = given._replace(
+            arguments=(model, x, targets, stacked, functions, asked, group, self._mesh)
+        )
+        return Maps(*run(_one_pass_each, self._asked, spread))
+
+    def _device_by_device(self, x: Any, targets: np.ndarray) -> Maps:
+        """What is no single call: `explain` in a thread for each device."""
+        assert self._one_by_one is not None
+
+        def one(number: int) -> Maps:
+            rows = slice(number * self.batch, (number + 1) * self.batch)
+            device = self._one_by_one[number]  # type: ignore[index]
+            there = jax.tree.map(lambda leaf: jax.device_put(leaf[rows], device), x)
+            found = explain(self._each[number], there, targets[rows], **self._options)
+            return jax.tree.map(np.asarray, found)
+
+        with ThreadPoolExecutor(self.count) as pool:
+            parts = list(pool.map(one, range(self.count)))
+        return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def _placed(model: Any, where: Any) -> Any:
+    """Return a model whose arrays are there; what is no array stays."""
+    return jax.tree.map(
+        lambda leaf: jax.device_put(leaf, where) if isinstance(leaf, AnyArray) else leaf, model
+    )
+
+
+@Compiled
+def _most_probable(model: Any, x: Any, best: int, mesh: Mesh) -> Int[Array, "..."]:
+    """Return the indices of the largest logits, (n,), or (n, best) of several."""
+
+    def here(model: Any, x: Any) -> Any:
+        logits = whole(model, x)
+        check_logits(logits, jax.tree.leaves(x)[0].shape[0])
+        if best == 1:
+            return jnp.argmax(logits, axis=1).astype(jnp.int32)
+        return jax.lax.top_k(logits, min(best, logits.shape[1]))[1]
+
+    return _each(here, mesh)(model, x)
+
+
+@Compiled
+def _one_pass_each(
+    model: Any, x: Any, targets: Any, rules: Rule | None, functions: tuple[Relu, ...],
+    asked: Asked, group: int | None, mesh: Mesh,
+) -> tuple[Any, list, list, Called]:  # fmt: skip
+    """Return what `one_pass` does, each device of its own images."""
+    noted: list[Called] = []
+
+    def here(model_and_rules: Any, x: Any, targets: Any) -> Any:
+        model, rules = model_and_rules
+        *found, called = one_pass(model, x, targets, rules, functions, asked, group, False)
+        noted.append(called)
+        return found
+
+    logits, by_data, by_function = _each(here, mesh)((model, rules), x, targets)
+    return logits, by_data, by_function, noted[0]
+
+
+def _each(function: Any, mesh: Mesh) -> Any:
+    """Return a function run by each device, whose first argument is the same for all of them."""
+
+    def spread(same: Any, *by_image: Any) -> Any:
+        leaves, structure = jax.tree.flatten(same)
+        arrays = [leaf for leaf in leaves if isinstance(leaf, AnyArray)]
+
+        def here(arrays: list, *by_image: Any) -> Any:
+            left = iter(arrays)
+            own = [next(left) if isinstance(leaf, AnyArray) else leaf for leaf in leaves]
+            return function(jax.tree.unflatten(structure, own), *by_image)
+
+        mapped = partial(jax.shard_map, mesh=mesh, out_specs=BY_IMAGE, check_vma=False)
+        specs = (EVERYWHERE, *(BY_IMAGE for _ in by_image))
+        return mapped(here, in_specs=specs)(arrays, *by_image)
+
+    return spread
