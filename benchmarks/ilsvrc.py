@@ -4,9 +4,7 @@ Data/CLS-LOC/val/ILSVRC2012_val_00000001.JPEG
 Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml
 """
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -122,18 +120,3 @@ def load(path: Path, size: int, resample: str) -> np.ndarray:
     centre = larger.crop((left, top, left + size, top + size))
     whole = image.resize((size, size), RESAMPLE[resample])
     return np.stack([np.asarray(whole), np.asarray(centre)])
-
-
-def loaded(
-    batches: Sequence[Sequence[Subject]], size: int, resample: str, threads: int
-) -> Iterator[tuple[Sequence[Subject], np.ndarray]]:
-    """Yield each batch with its images, (2, n, size, size, 3), read while others are computed."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque = deque()
-        for batch in [*batches, None, None]:
-            if batch is not None:
-                images = [pool.submit(load, one.path, size, resample) for one in batch]
-                waiting.append((batch, images))
-            if waiting and (batch is None or len(waiting) > 2):
-                first, images = waiting.popleft()
-                yield first, np.stack([image.result() for image in images], axis=1)

@@ -12,12 +12,14 @@ the squeezed image, as there, and on the centre 224 x 224 after the shorter side
 Keras's published figures.
 
 Every batch is written to the results file when it is done; started again, the script goes on where
-it stopped. It uses all devices that JAX sees, and prints a table as Markdown at the end.
+it stopped. It uses all devices that JAX sees, and prints a table as Markdown at the end. Wants
+jaxvis[many].
 """
 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ilsvrc import RESAMPLE, DataError, class_indices, loaded, subjects
+from ilsvrc import RESAMPLE, DataError, class_indices, load, subjects
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from localization_results import METHODS, Found, Results, judge, table
 from tqdm import tqdm
@@ -33,10 +35,14 @@ from tqdm import tqdm
 import jaxvis as jv
 from jaxvis.evaluate.metrics.components import above, bounding_boxes, largest_component
 from jaxvis.gradients.groups import group_size, vjp_in_groups
+from jaxvis.methods.batches import filling
 from jaxvis.methods.grad_cam import class_activation_map, positive
 from jaxvis.methods.saliency import largest_over_channels
 from jaxvis.models.vgg16 import PRECISIONS
 from jaxvis.pictures.render import interpolation
+from jaxvis.streaming.devices import on_each
+from jaxvis.streaming.loop import steps
+from jaxvis.streaming.reading import Batch, read_batches
 
 LAYER = "block5_conv3"
 THRESHOLD = 0.15  # of the map's maximum
@@ -80,15 +86,30 @@ def _boxes(maps: jax.Array) -> jax.Array:
     return boxes.reshape(*maps.shape[:2], 4).swapaxes(0, 1)
 
 
-def on_all_devices(model: jv.VGG16) -> tuple[Any, NamedSharding]:
-    """Return a function from images to `Found`, and how images are spread over the devices."""
-    mesh = Mesh(np.array(jax.devices()), ("images",))
-    whole, spread = PartitionSpec(), PartitionSpec("images")
-    run = jax.shard_map(
-        localise, mesh=mesh, in_specs=(whole, spread, spread), out_specs=spread, check_vma=False
-    )
-    everywhere = jax.device_put(model, NamedSharding(mesh, whole))
-    return partial(jax.jit(run), everywhere), NamedSharding(mesh, spread)
+class Everywhere:
+    """`localise` on all devices that JAX sees: what `jaxvis.streaming.loop.steps` runs.
+
+    Attributes:
+        batch: images on each device.
+        count: devices.
+    """
+
+    def __init__(self, model: jv.VGG16, batch: int) -> None:
+        self.batch, self.count = batch, jax.local_device_count()
+        mesh = Mesh(np.array(jax.local_devices()), ("images",))
+        self._model = jax.device_put(model, NamedSharding(mesh, PartitionSpec()))
+        self._spread = NamedSharding(mesh, PartitionSpec("images"))
+        self._run = jax.jit(on_each(localise, mesh))
+
+    def __call__(self, squeezed: np.ndarray, centre: np.ndarray) -> Found:
+        images = (jax.device_put(jv.preprocess(part), self._spread) for part in (squeezed, centre))
+        return self._run(self._model, *images)
+
+    def filled(self, batches: Sequence[Batch]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the squeezed and the centre images of some batches, as many as there is room."""
+        rows = [batch.images[filling(len(batch.images), self.batch)] for batch in batches]
+        both = np.concatenate(rows + [rows[-1]] * (self.count - len(rows)))
+        return both[:, 0], both[:, 1]
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -105,24 +126,29 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     results = Results(options.results, settings)
     left = [one for one in everything if one.path.name not in results.images]
-    run, spread = on_all_devices(model)
-    a_device = options.batch or (4 if jax.default_backend() == "cpu" else 16)
-    count = a_device * jax.device_count()
-    batches = [left[start : start + count] for start in range(0, len(left), count)]
+    devices = Everywhere(model, options.batch or (4 if jax.default_backend() == "cpu" else 16))
+    batches = read_batches(
+        [one.path for one in left], range(0, len(left), devices.batch), devices.batch,
+        partial(load, size=size, resample=options.resample), (2, size, size, 3),
+        threads=options.threads,
+    )  # fmt: skip
     with tqdm(
         total=len(everything), initial=len(everything) - len(left), unit="image", disable=None
     ) as bar:
-        for batch, images in loaded(batches, size, options.resample, options.threads):
-            rows = np.minimum(np.arange(count), len(batch) - 1)  # filled up to one compiled shape
-            inputs = (jax.device_put(jv.preprocess(part[rows]), spread) for part in images)
-            found = jax.device_get(run(*inputs))
-            results.add(
-                {
-                    one.path.name: judge(one, jax.tree.map(lambda a, row=row: a[row], found), size)
-                    for row, one in enumerate(batch)
-                }
-            )
-            bar.update(len(batch))
+        for step in steps(batches, devices, devices.filled):
+            for batch, found in step.parts(lambda batch: len(batch.images)):
+                for reason in batch.broken.values():
+                    raise DataError(f"--images {reason}")
+                those = left[batch.start : batch.start + len(batch.images)]
+                results.add(
+                    {
+                        one.path.name: judge(
+                            one, jax.tree.map(lambda a, row=row: a[row], found), size
+                        )
+                        for row, one in enumerate(those)
+                    }
+                )
+                bar.update(len(those))
     return {one.path.name: results.images[one.path.name] for one in everything}
 
 

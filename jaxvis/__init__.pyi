@@ -81,9 +81,9 @@ from .pictures.render import overlay as overlay
 from .pictures.render import upsample as upsample
 from .report.viewer import show as show
 from .streaming.batches import explain_batches as explain_batches
+from .streaming.processes import Process as Process
 from .streaming.stored import StoredMaps as StoredMaps
 from .streaming.stored import open_maps as open_maps
-from .streaming.stream import Progress as Progress
 from .streaming.stream import stream as stream
 from .version import __version__ as __version__
 from .weights.errors import WeightsError as WeightsError

@@ -57,7 +57,8 @@ def run(chosen: argparse.Namespace) -> int:
     wanted = Options(
         images=images, maps=chosen.maps, folder=chosen.folder, boxes=chosen.boxes,
         class_name=chosen.class_name, network=network, labels=shared.labels(chosen),
-        scenes=chosen.scenes, closely=chosen.closely, layer=chosen.layer, methods=chosen.methods, rules=chosen.rules,
+        scenes=chosen.scenes, closely=chosen.closely, layer=chosen.layer,
+        methods=chosen.methods, rules=chosen.rules,
         precision=shared.precision(chosen, network), resample=chosen.resample,
         told=shared.told(chosen),
     )  # fmt: skip

@@ -16,8 +16,8 @@ from jaxvis.text import visible
 
 if TYPE_CHECKING:
     from jaxvis.streaming.processes import Process
+    from jaxvis.streaming.run import Progress
     from jaxvis.streaming.stored import StoredMaps
-    from jaxvis.streaming.stream import Progress
 
 EVERY = 10.0  # seconds between two lines of --json
 SHOWN = 5  # names of images in a message
@@ -190,11 +190,14 @@ def _told(
                 f"{len(came)} images came since this was begun and are not in it: {_listed(came)}; "
                 "another --out would have them"
             )
-    for name, reason in list(broken.items())[:SHOWN]:
-        complain(f"jaxvis: {visible(name)} cannot be read: {visible(reason)}")
+    for reason in list(broken.values())[:SHOWN]:
+        complain(f"jaxvis: {visible(reason)}")
     if broken:
         more = f", {len(broken) - SHOWN} of them not listed here" if len(broken) > SHOWN else ""
-        complain(f"jaxvis: {len(broken)} images cannot be read{more}; their maps are NaN")
+        complain(
+            f"jaxvis: {len(broken)} of the images cannot be read{more}: their maps are NaN, and "
+            "the same command tries them again"
+        )
     return DONE if chosen.skip_broken or not broken else IMAGES
 
 

@@ -13,3 +13,8 @@ def filled(count: int, size: int) -> Iterator[tuple[int, Int[np.ndarray, " size"
     """
     for start in range(0, count, size):
         yield start, np.minimum(np.arange(start, start + size), count - 1)
+
+
+def filling(count: int, size: int) -> Int[np.ndarray, " size"]:
+    """Return the numbers of `size` rows of which `count` are there, the last one repeated."""
+    return np.minimum(np.arange(size), count - 1)

@@ -1,6 +1,6 @@
 """`explain` for more images than memory holds at once, in batches of one compiled shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, Unpack
 
@@ -13,10 +13,13 @@ from jaxtyping import Float
 from jaxvis.errors import InputError
 from jaxvis.gradients.groups import IMAGES, MOST_GROUPS, on_cpu
 from jaxvis.gradients.target import as_inputs, as_targets, check_arrays, check_target_shape
+from jaxvis.methods.batches import filling
 from jaxvis.methods.catalogue import SALIENCY
-from jaxvis.methods.explain import asked_of, compile_explain, explain
+from jaxvis.methods.explain import asked_of, compile_explain
 from jaxvis.methods.maps import Maps
 from jaxvis.methods.options import Options
+from jaxvis.streaming.devices import Devices
+from jaxvis.streaming.loop import steps
 from jaxvis.types import AnyArray
 
 LARGEST = 256  # images in a batch that "auto" chooses, however much memory there is
@@ -59,26 +62,35 @@ def explain_batches(
     if size < 1:
         raise InputError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
     starts = range(0, total, size)
-    methods = asked_of(options)[0].methods
-    run: Callable[..., Maps]
-    if all(method.kind == "one pass" for method in methods):
-        run = compile_explain(model, *_batch(x, targets, 0, size), **options)
-    else:  # no single call: each method compiles its own, once for all batches
-        run = partial(explain, **options)
+    several = jax.local_devices()[: len(starts)]
+    devices = Devices(model, size, devices=several if len(several) > 1 else None, **options)
+    first = _step(x, targets, starts[: devices.count], devices)
+    devices.compile(*first)
+
+    def inputs(taken: Sequence[int]) -> tuple[Any, Any]:
+        progress(taken[0] // size, len(starts))
+        return first if taken[0] == 0 else _step(x, targets, taken, devices)
+
     found: Any = None
-    for number, start in enumerate(starts):
-        progress(number, len(starts))
-        maps = run(model, *_batch(x, targets, start, size))
-        if found is None:  # room for all, so that no batch has to be kept and copied at the end
-            found = jax.tree.map(lambda a: np.empty((total, *a.shape[1:]), a.dtype), maps)
-        rows = slice(start, min(start + size, total))
-        jax.tree.map(partial(_fill, rows=rows), found, maps)
+    for step in steps(iter(starts), devices, inputs):
+        for start, (maps, _) in step.parts(lambda start: min(size, total - start)):
+            if found is None:  # room for all, so that no batch has to be kept and copied at the end
+                found = jax.tree.map(lambda a: np.empty((total, *a.shape[1:]), a.dtype), maps)
+            jax.tree.map(partial(_fill, start=start), found, maps)
     progress(len(starts), len(starts))
     return found
 
 
-def _fill(whole: np.ndarray, part: Any, rows: slice) -> None:
-    whole[rows] = np.asarray(part)[: rows.stop - rows.start]
+def _step(
+    x: Any, classes: AnyArray | None, starts: Sequence[int], devices: Devices
+) -> tuple[Any, Any]:
+    """Return the images of some batches and their classes, filled up for all devices."""
+    rows = starts[0] + np.arange(devices.batch * devices.count)
+    return _rows(x, classes, np.minimum(rows, _count(x) - 1))
+
+
+def _fill(whole: np.ndarray, part: np.ndarray, start: int) -> None:
+    whole[start : start + len(part)] = part
 
 
 def fitting_batch(
@@ -131,6 +143,10 @@ def _count(x: Any) -> int:
 
 def _batch(x: Any, classes: AnyArray | None, start: int, size: int) -> tuple[Any, AnyArray | None]:
     """`size` images and their classes from `start` on, the last one repeated to fill up."""
-    rows = np.minimum(np.arange(start, start + size), _count(x) - 1)
-    taken = as_inputs(jax.tree.map(lambda leaf: leaf[rows], x))
+    taken, targets = _rows(x, classes, start + filling(_count(x) - start, size))
+    return as_inputs(taken), targets
+
+
+def _rows(x: Any, classes: AnyArray | None, rows: np.ndarray) -> tuple[Any, Any]:
+    taken = jax.tree.map(lambda leaf: leaf[rows], x)
     return taken, None if classes is None else classes[rows]

@@ -1,8 +1,9 @@
 """The same program on every device of this process: each explains a batch of its own.
 
-Images are spread over a mesh of one axis, weights are on every device, and no device asks another
-for anything: `jax.shard_map` gives each the program that one device alone would have. So a batch's
-maps are the same bits, however many devices there are, and wherever it is computed.
+With one device this is `explain`. With several, images are spread over a mesh of one axis, weights
+are on every device, and no device asks another for anything: `jax.shard_map` gives each the program
+that one device alone would have. So a batch's maps are the same bits, however many devices there
+are, and wherever it is computed.
 
 A mesh holds the devices of one process. Several processes (`processes`) share out the batches, and
 have nothing to wait for either.
@@ -27,7 +28,7 @@ from jaxvis.gradients.target import check_logits
 from jaxvis.methods.explain import asked_of, explain
 from jaxvis.methods.forward import whole
 from jaxvis.methods.maps import Maps
-from jaxvis.methods.one_pass import Called, one_pass, ready, run
+from jaxvis.methods.one_pass import Called, Ready, one_pass, ready, run
 from jaxvis.methods.options import Asked, Options
 from jaxvis.types import AnyArray
 
@@ -40,7 +41,7 @@ class Explained(NamedTuple):
 
     Attributes:
         maps: of all images.
-        classes: the indices that were explained, (n,), or (n, k).
+        classes: the indices that were explained, (n,), or (n, k); None with a score.
     """
 
     maps: Maps
@@ -71,57 +72,77 @@ class Devices:
             batch: images on each device in a call.
             best: where no classes are given, how many of the most probable ones are explained; with
                 more than one, maps are (n, best, *space).
-            options: as in `explain`, but no score.
+            options: as in `explain`.
         """
-        where = jax.local_devices() if devices is None else devices
-        self.batch, self.count, self._best, self._options = batch, len(where), best, options
-        self._mesh = Mesh(np.array(where), (AXIS,))
+        self._where = list(jax.local_devices() if devices is None else devices)
+        self.batch, self.count, self._best, self._options = batch, len(self._where), best, options
         self._asked, self._rules = asked_of(options)
-        one_call = all(method.kind == "one pass" for method in self._asked.methods)
-        self._one_by_one = None if one_call else where
-        self._model = _placed(as_model(model), NamedSharding(self._mesh, EVERYWHERE))
-        self._each = [] if one_call else [_placed(as_model(model), device) for device in where]
+        self._one_call = all(method.kind == "one pass" for method in self._asked.methods)
+        self._mesh, self._model = None, as_model(model)
+        self._each = [self._model]  # for each device, where each is called by itself
+        if devices is not None or self.count > 1:
+            self._mesh = Mesh(np.array(self._where), (AXIS,))
+            if not self._one_call:
+                self._each = [_placed(self._model, device) for device in self._where]
+            self._model = _placed(self._model, NamedSharding(self._mesh, EVERYWHERE))
 
-    def __call__(self, x: Any, classes: Int[np.ndarray, " n"] | None) -> Explained:
+    def __call__(self, x: Any, classes: Int[np.ndarray, "n *k"] | None) -> Explained:
         """Begin to explain as many batches as there are devices, one after the other in x.
 
         Errors are those of `explain`.
         """
-        spread = NamedSharding(self._mesh, BY_IMAGE)
-        images = jax.tree.map(lambda leaf: jax.device_put(leaf, spread), x)
-        targets: Any = None if classes is None else jax.device_put(classes.astype(np.int32), spread)
-        if targets is None and (self._best > 1 or self._one_by_one is not None):
-            targets = _most_probable(self._model, images, self._best, self._mesh)
-        if self._one_by_one is not None:
-            return Explained(self._device_by_device(x, np.asarray(targets)), targets)
-        maps = self._in_one_call(images, targets)
-        return Explained(maps, jnp.argmax(maps.logits, axis=1) if targets is None else targets)
+        x, targets = self._spread(x), self._spread(classes)
+        first = self._best > 1 or not self._one_call  # then classes have to be known before
+        if targets is None and first and self._asked.score is None:
+            targets = _most_probable(self._model, x, self._best, self._mesh)
+        if self._one_call:
+            compiled, given = self._ready(x, targets)
+            maps = Maps(*run(compiled, self._asked, given))
+        else:
+            maps = self._device_by_device(x, targets)
+        if targets is None and self._asked.score is None:
+            targets = jnp.argmax(maps.logits, axis=1)
+        return Explained(maps, targets)
 
-    def _in_one_call(self, images: Any, targets: Any) -> Maps:
-        given = ready(self._model, images, targets, self._asked, self._rules)
+    def compile(self, x: Any, classes: Int[np.ndarray, "n *k"] | None) -> None:
+        """Compile what a call with such arguments takes, where that is one call."""
+        if self._one_call:
+            compiled, given = self._ready(self._spread(x), self._spread(classes))
+            compiled.compile(*given.arguments)
+
+    def _spread(self, arrays: Any) -> Any:
+        """Return arrays with a batch on each device."""
+        if self._mesh is None:
+            return jax.tree.map(jnp.asarray, arrays)
+        spread = NamedSharding(self._mesh, BY_IMAGE)
+        return jax.tree.map(lambda leaf: jax.device_put(leaf, spread), arrays)
+
+    def _ready(self, x: Any, targets: Any) -> tuple[Any, Ready]:
+        """Return the compiled function, and what it is called with."""
+        given = ready(self._model, x, targets, self._asked, self._rules)
+        if self._mesh is None:
+            return one_pass, given
         model, x, targets, stacked, functions, asked, group, _ = given.arguments
         if group is not None:  # of all images; now of those on one device
-            cpu = self._mesh.devices.flat[0].platform == "cpu"
-            group = group_of(self.batch, cpu=cpu)
-        spread = given._replace(
-            arguments=(model, x, targets, stacked, functions, asked, group, self._mesh)
-        )
-        return Maps(*run(_one_pass_each, self._asked, spread))
+            group = group_of(self.batch, cpu=self._where[0].platform == "cpu")
+        arguments = (model, x, targets, stacked, functions, asked, group, self._mesh)
+        return _one_pass_each, given._replace(arguments=arguments)
 
-    def _device_by_device(self, x: Any, targets: np.ndarray) -> Maps:
+    def _device_by_device(self, x: Any, targets: Any) -> Maps:
         """What is no single call: `explain` in a thread for each device."""
-        assert self._one_by_one is not None
+        if self._mesh is None:
+            return explain(self._model, x, targets, **self._options)
+        x, targets = jax.tree.map(np.asarray, (x, targets))
 
         def one(number: int) -> Maps:
             rows = slice(number * self.batch, (number + 1) * self.batch)
-            device = self._one_by_one[number]  # type: ignore[index]
-            there = jax.tree.map(lambda leaf: jax.device_put(leaf[rows], device), x)
-            found = explain(self._each[number], there, targets[rows], **self._options)
-            return jax.tree.map(np.asarray, found)
+            there = jax.tree.map(lambda leaf: jax.device_put(leaf[rows], self._where[number]), x)
+            classes = None if targets is None else targets[rows]
+            return explain(self._each[number], there, classes, **self._options)
 
         with ThreadPoolExecutor(self.count) as pool:
             parts = list(pool.map(one, range(self.count)))
-        return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+        return jax.tree.map(lambda *arrays: np.concatenate([*map(np.asarray, arrays)]), *parts)
 
 
 def _placed(model: Any, where: Any) -> Any:
@@ -132,7 +153,7 @@ def _placed(model: Any, where: Any) -> Any:
 
 
 @Compiled
-def _most_probable(model: Any, x: Any, best: int, mesh: Mesh) -> Int[Array, "..."]:
+def _most_probable(model: Any, x: Any, best: int, mesh: Mesh | None) -> Int[Array, "..."]:
     """Return the indices of the largest logits, (n,), or (n, best) of several."""
 
     def here(model: Any, x: Any) -> Any:
@@ -142,7 +163,7 @@ def _most_probable(model: Any, x: Any, best: int, mesh: Mesh) -> Int[Array, "...
             return jnp.argmax(logits, axis=1).astype(jnp.int32)
         return jax.lax.top_k(logits, min(best, logits.shape[1]))[1]
 
-    return _each(here, mesh)(model, x)
+    return here(model, x) if mesh is None else on_each(here, mesh)(model, x)
 
 
 @Compiled
@@ -159,12 +180,16 @@ def _one_pass_each(
         noted.append(called)
         return found
 
-    logits, by_data, by_function = _each(here, mesh)((model, rules), x, targets)
+    logits, by_data, by_function = on_each(here, mesh)((model, rules), x, targets)
     return logits, by_data, by_function, noted[0]
 
 
-def _each(function: Any, mesh: Mesh) -> Any:
-    """Return a function run by each device, whose first argument is the same for all of them."""
+def on_each(function: Any, mesh: Mesh) -> Any:
+    """Return a function that every device of a mesh runs on its part of the images.
+
+    The first argument, such as a model, is the same for all devices; of what is no array in it they
+    have it as it is. All others, and what the function returns, are arrays by image.
+    """
 
     def spread(same: Any, *by_image: Any) -> Any:
         leaves, structure = jax.tree.flatten(same)

@@ -5,7 +5,7 @@ lock meanwhile, and what comes out has the order of what went in, however long e
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jaxvis.pictures.errors import ImageError
-from jaxvis.pictures.files import load_image
 
+Load = Callable[[Path], UInt8[np.ndarray, "..."]]
 AHEAD = 3  # batches that are read before they are wanted: one image may take as long as many
 
 
@@ -38,8 +38,8 @@ def read_batches(
     files: Sequence[Path],
     starts: Sequence[int],
     batch: int,
-    size: tuple[int, int],
-    resample: str,
+    load: Load,
+    shape: tuple[int, ...],
     *,
     threads: int | None = None,
 ) -> Iterator[Batch]:
@@ -50,11 +50,9 @@ def read_batches(
         starts: numbers of first images, each a multiple of `batch`: those of one process, and not
             done yet.
         batch: images in each; the last of all may have fewer.
-        size, resample: as in `load_images`.
+        load: from a file to an image; an `ImageError` that it raises is noted, any other goes on.
+        shape: of what `load` returns, which is black where it cannot.
         threads: that decode; one for each core unless given.
-
-    Raises:
-        ValueError: an impossible size or an unknown filter.
     """
     import grain
 
@@ -62,9 +60,9 @@ def read_batches(
         number for start in starts for number in range(start, min(start + batch, len(files)))
     ]
 
-    def read(number: int) -> tuple[UInt8[np.ndarray, "height width 3"] | None, str]:
+    def read(number: int) -> tuple[UInt8[np.ndarray, "..."] | None, str]:
         try:
-            return load_image(files[number], size, resample=resample), ""
+            return load(files[number]), ""
         except ImageError as error:
             return None, str(error)
 
@@ -74,7 +72,7 @@ def read_batches(
     found = iter(grain.MapDataset.source(numbers).map(read).to_iter_dataset(options))
     for start in starts:
         stop = min(start + batch, len(files))
-        images = np.zeros((stop - start, *size, 3), np.uint8)
+        images = np.zeros((stop - start, *shape), np.uint8)
         broken = {}
         for place, number in enumerate(range(start, stop)):
             image, trouble = next(found)

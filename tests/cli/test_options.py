@@ -30,7 +30,9 @@ import matplotlib
 import numpy as np
 import pytest
 import scipy.ndimage
+import test_maps_command  # noqa: F401 - whose tests prove options too
 from PIL import Image
+from proved import TESTED, each, proves
 
 import jaxvis as jv
 from jaxvis import evaluate as ev
@@ -82,18 +84,6 @@ def smooth():
 def for_scenes():
     return make((224, 224), jv.demo.scenes.CLASSES)
 """
-
-TESTED: set[str] = set()
-
-
-def proves(*options: str):
-    """Say which options a test is about, as "command --option" or "command argument"."""
-    TESTED.update(options)
-    return lambda test: test
-
-
-def each(commands: str, *options: str) -> list[str]:
-    return [f"{command} {option}" for command in commands.split() for option in options]
 
 
 class Done(NamedTuple):

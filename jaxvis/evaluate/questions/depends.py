@@ -4,7 +4,7 @@ Adebayo et al., "Sanity Checks for Saliency Maps" (arXiv 1810.03292, 2018), sect
 & Landgraf, "When Explanations Lie" (arXiv 1912.09818, 2020), section 4, on `predictions` alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -17,7 +17,8 @@ from jaxvis.evaluate.metrics.randomization import (
     layer_order,
     randomized,
 )
-from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
+from jaxvis.evaluate.metrics.ranks import centred_ranks, rank_correlation
+from jaxvis.evaluate.metrics.similarity import ssim, strongest_overlap
 from jaxvis.evaluate.questions.question import Metric, Question
 from jaxvis.evaluate.subjects import Subjects
 from jaxvis.methods.maps import Maps
@@ -155,22 +156,28 @@ def _comparison(
     own = signed_maps(network.model) if own is None else own
     plain, plain_signed = by_name(own.shown()), by_name(own)
     plain_shown = enlarged(plain, subjects)  # what is looked at
+    ranked, ranked_signed = _ranked(plain), _ranked(plain_signed)
 
     def compare(model: Any) -> dict[str, Likeness]:
         found = signed_maps(model)
-        other, other_signed = by_name(found.shown()), by_name(found)
+        other = by_name(found.shown())
         other_shown = enlarged(other, subjects)
+        ranks, ranks_signed = _ranked(other), _ranked(by_name(found))
         return {
             name: Likeness(
-                np.asarray(spearman(plain[name], other[name])),
+                rank_correlation(ranked[name], ranks[name]),
                 strongest_overlap(plain_shown[name], other_shown[name]),
-                np.asarray(spearman(plain_signed[name], other_signed[name])),
+                rank_correlation(ranked_signed[name], ranks_signed[name]),
                 np.asarray(ssim(plain_shown[name], other_shown[name])),
             )
             for name in plain
         }
 
     return compare
+
+
+def _ranked(maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: centred_ranks(array) for name, array in maps.items()}
 
 
 def _questions(

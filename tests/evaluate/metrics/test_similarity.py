@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 from conftest import by_windows
 
+from jaxvis.evaluate.metrics.ranks import centred_ranks, rank_correlation
 from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
 
 
@@ -25,7 +26,15 @@ def pairs(rng: np.random.Generator, n: int = 4, size: tuple[int, int] = (30, 41)
     return a, (a * np.abs(a) * 1e6 + rng.normal(0, 1e-6, a.shape)).astype(np.float32)
 
 
-def test_spearman(rng):
+def ranked_once(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return rank_correlation(centred_ranks(a), centred_ranks(b))
+
+
+BOTH = pytest.mark.parametrize("spearman", [spearman, ranked_once])
+
+
+@BOTH
+def test_spearman(spearman, rng):
     a, b = pairs(rng)
     wanted = by_scipy(a, b)
     assert 0.3 < wanted.min() < 0.9
@@ -40,7 +49,8 @@ def test_spearman_without_sign(rng):
     np.testing.assert_allclose(spearman(a, b, absolute=True), wanted, atol=1e-6)
 
 
-def test_spearman_of_ties(rng):
+@BOTH
+def test_spearman_of_ties(spearman, rng):
     """As in class activation maps, most of which may be 0, or in maps of few levels."""
     a, b = pairs(rng, 5)
     a[0] = np.maximum(a[0] - 1e-6, 0)
@@ -55,7 +65,8 @@ def test_spearman_of_ties(rng):
     np.testing.assert_allclose(spearman(b, a), wanted, atol=1e-6)
 
 
-def test_spearman_of_extreme_values(rng):
+@BOTH
+def test_spearman_of_extreme_values(spearman, rng):
     """The order is that of the floats, from the least subnormal to infinity."""
     info = np.finfo(np.float32)
     special = [0, info.smallest_subnormal, info.tiny, 1, info.max, np.inf]
@@ -64,7 +75,8 @@ def test_spearman_of_extreme_values(rng):
     np.testing.assert_allclose(spearman(a, b), by_scipy(a, b), atol=1e-6)
 
 
-def test_spearman_at_full_size(rng):
+@BOTH
+def test_spearman_at_full_size(spearman, rng):
     """Sums over 50,176 pixels stay exact enough; equal and opposite maps are exactly that."""
     a, b = pairs(rng, 3, (224, 224))
     b[1], b[2] = a[1], -a[2]
@@ -73,7 +85,8 @@ def test_spearman_at_full_size(rng):
     np.testing.assert_array_equal(found[1:], [1, -1])
 
 
-def test_spearman_of_constant_maps_and_nan_is_nan(rng):
+@BOTH
+def test_spearman_of_constant_maps_and_nan_is_nan(spearman, rng):
     a, b = pairs(rng, 5)
     a[1], b[2, 3, 3], b[3], a[4, 5, 5] = 7, np.nan, 0, np.nan
     np.testing.assert_array_equal(np.isnan(spearman(a, b)), [False, True, True, True, True])
