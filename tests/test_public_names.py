@@ -27,6 +27,8 @@ SIGNATURES = {
     "AtRelu": "(arrives, passed, on)",
     "show": "(maps, images, *, network=?, classes=?, names=?, masks=?)",
     "microscope": "(model, x, classes=?, *, rule=?, score=?)",
+    "Process": "(number=?, of=?, connected=?)",
+    "StoredMaps": "(path, store)",
     "Pass": "(x, input_gradient, activation, activation_gradient, plain_gradient=?)",
     "PRESETS": PLAIN,
     "RECTIFIED": PLAIN,
@@ -101,6 +103,7 @@ SIGNATURES = {
     "batch_size=?)",
     "normalize": "(maps)",
     "photographs": "()",
+    "open_maps": "(path)",
     "overlay": "(images, maps, *, alpha=?, colormap=?)",
     "preprocess": "(images)",
     "rectified_relu": "(x)",
@@ -108,6 +111,8 @@ SIGNATURES = {
     "saliency": "(model, x, classes=?, *, rule=?, score=?, channel_axis=?)",
     "save_vgg16": "(model, path, *, dtype=?, facts=?)",
     "scene": "(seed, name)",
+    "stream": "(network, source, out, *, classes=?, dtype=?, batch=?, resample=?, keep_images=?, "
+    "process=?, devices=?, progress=?, **options)",
     "top_k": "(logits, k=?, *, labels=?, output=?)",
     "two_objects": "(seed, first, second)",
     "upsample": "(maps, size)",
@@ -123,6 +128,7 @@ FIELDS = {
     jv.CutPoints: ["points", "last"],
     jv.FullGradients: ["logits", "pixels", "biases"],
     jv.Network: ["model", "size", "preprocess", "labels", "layer", "name", "output", "resample"],
+    jv.Process: ["number", "of", "connected"],
     jv.Method: [
         "name", "title", "function", "shown", "kind", "at", "signed", "rules", "forward",
         "backward", "paper", "about", "of_both", "of_chain",
@@ -134,6 +140,7 @@ DEFAULTS = {
     jv.Network: {"output": "softmax", "resample": "nearest"},
     jv.Method: {"of_both": False, "of_chain": False},
     jv.Pass: {"plain_gradient": None},
+    jv.Process: {"number": 0, "of": 1, "connected": False},
 }
 MEMBERS = {  # beside the fields
     jv.CutPoint: ["layer"],
@@ -141,6 +148,22 @@ MEMBERS = {  # beside the fields
     jv.Network: ["class_index", "class_name", "forward", "layer_name", "summary"],
     jv.Method: ["of_layer", "under"],
     jv.Maps: ["get", "items", "keys", "methods", "rows", "shown", "values"],
+    jv.Process: ["share"],
+    jv.StoredMaps: [
+        "broken",
+        "classes",
+        "done",
+        "files",
+        "folder",
+        "images",
+        "logits",
+        "map_names",
+        "maps",
+        "missing",
+        "names",
+        "several",
+        "state",
+    ],
 }
 
 # Of `jaxvis.evaluate`: what its `__init__.py` names.

@@ -50,7 +50,9 @@ def maps(place, tmp_path, *arguments):
     """Run `jaxvis maps` on the pictures and return what it wrote."""
     out = tmp_path / "n.zarr"
     shutil.rmtree(out, ignore_errors=True)
-    done = in_here(place, "maps", "pictures", *NETWORK, "--out", out, *arguments)
+    batch = () if "--batch" in arguments or "--auto" in arguments else ("--batch", "3")
+    arguments = [one for one in arguments if one != "--auto"]
+    done = in_here(place, "maps", "pictures", *NETWORK, "--out", out, *batch, *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return jv.open_maps(out)
 
@@ -75,7 +77,7 @@ def test_what_is_written(place, tmp_path):
         out = tmp_path / option
         done = in_here(
             place, "maps", "pictures/p1.png", "pictures/p[03].png", option, "small:network",
-            "--out", out,
+            "--out", out, "--batch", "3",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found = jv.open_maps(out)
@@ -116,7 +118,7 @@ def test_what_is_asked_for(place, tmp_path):
         place, "maps", "pictures", "--network", "demo", "--labels", "labels.txt", "--out",
         tmp_path / "l.zarr",
     )  # fmt: skip
-    assert "labels has 7 names; wanted 12" in done.stderr
+    assert "has 12 classes, but labels= (--labels) gives 7 names" in done.stderr
 
 
 @proves("maps --batch")
@@ -124,7 +126,7 @@ def test_batch(place, tmp_path):
     found = maps(place, tmp_path, "--batch", "2", "--methods", "grad_cam")
     written = json.loads((tmp_path / "n.zarr/grad_cam_guided/zarr.json").read_text())
     assert written["chunk_grid"]["configuration"]["chunk_shape"][0] == 2
-    auto = maps(place, tmp_path, "--methods", "grad_cam")
+    auto = maps(place, tmp_path, "--methods", "grad_cam", "--auto")
     assert same(auto.maps().grad_cam["guided"], found.maps().grad_cam["guided"])
     refused = in_here(place, "maps", "pictures", *NETWORK, "--out", "o.zarr", "--batch", "0")
     assert refused.returncode == 2
@@ -142,7 +144,7 @@ def test_what_reaches_the_network(place, monkeypatch, chosen):
 
     monkeypatch.setattr("jaxvis.weights.load.load", load)
     told = {"preprocess": "tf", "size": (64, 96), "pool": "avg", "activation": "linear",
-            "last": "linear"}  # fmt: skip
+            "last": "sigmoid"}  # fmt: skip
     arguments = [f"--{name}={value}" for name, value in told.items() if name != "size"]
     option = () if chosen is None else ("--precision", chosen)
     done = in_here(
@@ -167,7 +169,8 @@ def test_broken_images(place, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(place / "pictures", copy)
     (copy / "p2.png").write_text("no picture")
-    command = ("maps", copy, *NETWORK, "--out", tmp_path / "b.zarr", "--methods", "grad_cam")
+    command = ("maps", copy, *NETWORK, "--out", tmp_path / "b.zarr", "--methods", "grad_cam",
+               "--batch", "3")  # fmt: skip
     done = in_here(place, *command)
     assert done.returncode == 3
     assert "p2.png" in done.stderr
@@ -338,7 +341,7 @@ def test_show_further_classes(place, tmp_path):
 def test_show_moved_images_and_boxes(place, tmp_path, monkeypatch):
     copy, moved = tmp_path / "copy", tmp_path / "moved"
     shutil.copytree(place / "pictures", copy)
-    done = in_here(place, "maps", copy, *NETWORK, "--out", tmp_path / "c.zarr")
+    done = in_here(place, "maps", copy, *NETWORK, "--out", tmp_path / "c.zarr", "--batch", "3")
     assert done.returncode == 0
     copy.rename(moved)
     lost = in_here(place, "show", tmp_path / "c.zarr", "--out", tmp_path / "s")

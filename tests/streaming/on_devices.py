@@ -10,7 +10,7 @@ import numpy as np
 from small import SIZE, network
 
 import jaxvis as jv
-from jaxvis.streaming.devices import Devices
+from jaxvis.streaming.devices import Devices, _one_pass_each
 
 EACH, BATCHES = 2, 8
 RNG = np.random.default_rng(5)
@@ -41,3 +41,5 @@ explained("masks", NETWORK, methods=["occlusion", "saliency"], rules=["guided"])
 explained("groups", WIDE)
 np.savez(sys.argv[1], **{name: np.concatenate(parts) for name, parts in MADE.items()})
 assert NETWORK.size == SIZE
+# One compilation serves all steps: a program for each of the four that are a single call.
+assert _one_pass_each.traces == (4 if jax.local_device_count() > 1 else 0)

@@ -5,6 +5,7 @@
 prints "begun" when the first batch is on the disk, and the numbers of images after each.
 """
 
+import functools
 import sys
 from functools import partial
 
@@ -37,6 +38,7 @@ def preprocess(images):
     return images.astype(np.float32) / 255 - 0.5
 
 
+@functools.cache  # so that what was compiled before serves again
 def network(seed=0, scale=1.0, labels=True):
     model = jax.tree_util.Partial(partial(forward, scale=scale), weights(seed))
     return jv.describe(

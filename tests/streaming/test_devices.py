@@ -11,6 +11,7 @@ import pytest
 from small import network
 
 import jaxvis as jv
+from jaxvis.methods.one_pass import one_pass
 from jaxvis.streaming.devices import Devices
 
 
@@ -51,12 +52,10 @@ def test_one_device_is_as_the_plain_call(rng, best):
 
 
 def test_one_compilation_serves_all_steps(rng):
-    from jaxvis.streaming.devices import _one_pass_each
-
     net = network(seed=4)
     devices = Devices(net.model, 2, layer=net.layer)
-    before = _one_pass_each.traces
+    before = one_pass.traces
     for _ in range(3):
         x = net.preprocess(rng.integers(0, 256, (2, *net.size, 3), dtype=np.uint8))
         jax.block_until_ready(devices(x, None).maps.logits)
-    assert _one_pass_each.traces == before + 1
+    assert one_pass.traces == before + 1

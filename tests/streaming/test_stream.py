@@ -146,7 +146,7 @@ def test_a_source_of_ones_own(folder, net, wanted, tmp_path, rng):
         np.testing.assert_array_equal(maps.images(), images)
         close(maps.maps(), wanted())
     large = rng.integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    (found,) = jv.stream(net, [("large", large)], tmp_path / "c.zarr").images()
+    (found,) = jv.stream(net, [("large", large)], tmp_path / "c.zarr", batch=BATCH).images()
     expected = Image.fromarray(large).resize(SIZE[::-1], Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(found, np.asarray(expected))
     with pytest.raises(jv.InputError, match="wanted some that are"):
@@ -169,9 +169,9 @@ def test_lists_of_files(folder, net, tmp_path):
     listed = tmp_path / "some.txt"
     shutil.copytree(folder, tmp_path / "images")
     listed.write_text("images/a7.png\n\nimages/a1.png\n", encoding="utf-8")
-    maps = jv.stream(net, listed, tmp_path / "m.zarr")
+    maps = jv.stream(net, listed, tmp_path / "m.zarr", batch=BATCH)
     assert maps.names == ["a7.png", "a1.png"]
-    both = jv.stream(net, [listed, folder / "a2.png"], tmp_path / "n.zarr")
+    both = jv.stream(net, [listed, folder / "a2.png"], tmp_path / "n.zarr", batch=BATCH)
     assert both.files() == [
         tmp_path / "images/a7.png",
         tmp_path / "images/a1.png",
