@@ -92,10 +92,12 @@ class Everywhere:
     Attributes:
         batch: images on each device.
         count: devices.
+        in_order: whether one call is computed after the other: not by a CPU.
     """
 
     def __init__(self, model: jv.VGG16, batch: int) -> None:
         self.batch, self.count = batch, jax.local_device_count()
+        self.in_order = jax.default_backend() != "cpu"
         mesh = Mesh(np.array(jax.local_devices()), ("images",))
         self._model = jax.device_put(model, NamedSharding(mesh, PartitionSpec()))
         self._spread = NamedSharding(mesh, PartitionSpec("images"))

@@ -137,6 +137,7 @@ class VGG16(nnx.Module):
             raise InputError(
                 f"precision is {precision!r}; wanted one of {', '.join(map(repr, PRECISIONS))}"
             )
+        self.precision = precision
         if weights is None:
             weights = he_normal(arch, seed, param_dtype)
         for layer in self.rows:

@@ -54,6 +54,8 @@ class Devices:
     Attributes:
         batch: images on each device.
         count: devices.
+        in_order: whether one call is computed after the other; a CPU computes all that it is given
+            at the same time, and two calls by turns take longer than one after the other.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Devices:
         """
         self._where = list(jax.local_devices() if devices is None else devices)
         self.batch, self.count, self._best, self._options = batch, len(self._where), best, options
+        self.in_order = self._where[0].platform != "cpu"
         self._asked, self._rules = asked_of(options)
         self._one_call = all(method.kind == "one pass" for method in self._asked.methods)
         self._mesh, self._model = None, as_model(model)

@@ -73,6 +73,8 @@ def steps(
         given = inputs(taken) if taken else None
         if before is None or _is_ready(before.explained):
             clock.waiting += time.perf_counter() - start
+        if before is not None and not devices.in_order:
+            jax.block_until_ready(before.explained)
         now = None if given is None else Step(taken, devices.batch, devices(*given))
         if before is not None:
             yield before
