@@ -35,10 +35,10 @@ def explained(key, net, classes=None, best=1, **options):
 
 
 explained("predicted", NETWORK)
-explained("given", NETWORK, classes=np.arange(16) % 7)
+explained("given", NETWORK, classes=np.arange(16) % 7, methods=["grad_cam"])
 explained("best", NETWORK, best=3, methods=["saliency"], rules=["guided"])
 explained("masks", NETWORK, methods=["occlusion", "saliency"], rules=["guided"])
-explained("groups", WIDE)
+explained("groups", WIDE, rules=["guided"])
 np.savez(sys.argv[1], **{name: np.concatenate(parts) for name, parts in MADE.items()})
 assert NETWORK.size == SIZE
 # One compilation serves all steps: a program for each of the four that are a single call.

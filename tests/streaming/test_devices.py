@@ -32,7 +32,7 @@ def test_eight_devices_are_as_one(tmp_path):
         found.append(np.load(tmp_path / f"{count}.npz"))
     one, eight = found
     assert one.files == eight.files
-    assert len(one.files) == 8 + 8 + 3 + 4 + 8
+    assert len(one.files) == 8 + 5 + 3 + 4 + 4
     for name in one.files:
         np.testing.assert_array_equal(one[name], eight[name], err_msg=name)
 

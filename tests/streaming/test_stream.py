@@ -268,8 +268,8 @@ def test_other_settings_are_refused(folder, net, tmp_path):
             jv.stream(net, folder, place, **{"batch": BATCH, **change})
     ours = jv.VGG16(width=1 / 64, classes=7, size=32, precision="high")
     jv.stream(ours, folder, tmp_path / "vgg.zarr", batch=COUNT, methods=["grad_cam"])
-    other = jv.VGG16(width=1 / 64, classes=7, size=32, precision="bfloat16")
-    with pytest.raises(jv.InputError, match="begun with precision high, and now it is bfloat16"):
+    other = jv.VGG16(width=1 / 64, classes=7, size=32, precision="highest")
+    with pytest.raises(jv.InputError, match="begun with precision high, and now it is highest"):
         jv.stream(other, folder, tmp_path / "vgg.zarr", batch=COUNT, methods=["grad_cam"])
     with pytest.raises(jv.InputError, match="begun with weights"):
         jv.stream(network(seed=1), folder, place, batch=BATCH)
