@@ -1,4 +1,4 @@
-"""Every address of the repository follows from one line of pyproject.toml: [project.urls] Repository.
+"""Every address of the repository follows from one line: Repository, in pyproject.toml.
 
     python3 docs/addresses.py --check      # says what does not follow, and ends with 1
     python3 docs/addresses.py --write      # makes it follow
@@ -39,7 +39,9 @@ def owner_and_name(address: str) -> str:
 
 def colab(path: str, address: str) -> str:
     """Return the address that opens a notebook of the repository in Colab."""
-    return f"https://colab.research.google.com/github/{owner_and_name(address)}/blob/{BRANCH}/{path}"
+    return (
+        f"https://colab.research.google.com/github/{owner_and_name(address)}/blob/{BRANCH}/{path}"
+    )
 
 
 def file_at(path: str, address: str) -> str:
@@ -83,7 +85,7 @@ def missing(text: str, address: str, root: Path = ROOT) -> list[str]:
     """Return the paths that the text links to at the repository, and that it does not have."""
     start = re.escape(file_at("", address))
     named = {match.rstrip("/") for match in re.findall(rf"{start}([\w./-]+)", text)}
-    named |= {match for match in COLAB.findall(text)}
+    named |= set(COLAB.findall(text))
     return sorted(path for path in named if not (root / path).exists())
 
 

@@ -23,8 +23,8 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinx_copybutton",
-    "tools.mathml",
-    "tools.api",
+    "making.mathml",
+    "making.api",
 ]
 root_doc = "index"
 exclude_patterns = ["_static", "_thumbnails"]
@@ -39,7 +39,7 @@ myst_links_external_new_tab = False
 html_math_renderer = "mathml"
 
 napoleon_numpy_docstring = False
-napoleon_use_param = True
+napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 napoleon_attr_annotations = False

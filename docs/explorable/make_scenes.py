@@ -91,7 +91,7 @@ def made() -> dict[str, Any]:
         "scene": jpeg(images.reshape(-1, SIZE, 3), 82),
         "logits": [[round(float(row[i]), 2) for i in indices] for row in logits],
         "probabilities": [[round(float(row[i]), 3) for i in indices] for row in probabilities],
-        "areas": [round(float(mask.mean()), 3) for mask in masks[0]],
+        "areas": [round(float(of[0].mean()), 3) for of in masks],
         "inferno": base64.b64encode(colours.tobytes()).decode(),
         "maps": maps,
     }  # fmt: skip

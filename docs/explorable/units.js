@@ -36,7 +36,7 @@
   const INPUTS = [{ x: 42, y: 130 }, { x: 42, y: 312 }];
   const UNITS = [{ x: 236, y: 66 }, { x: 236, y: 212 }, { x: 236, y: 358 }];
   const OUT = { x: 438, y: 212 };
-  const HALF = 62; // of a unit's width
+  const HALF = 68; // of a unit's width
 
   function element(name, attributes, parent = svg) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -60,13 +60,13 @@
     parts.toUnit.push(element("path", { d: `M${OUT.x - 32} ${OUT.y + 6} L${from.x + HALF} ${from.y + 6}` }));
   });
   INPUTS.forEach((from, i) => UNITS.forEach((to, j) => {
-    const along = i === 0 ? 0.6 : 0.4; // the two weights of a unit would meet in the middle
+    const along = 0.78; // in the middle they would meet
     const x = from.x + 30 + (to.x - HALF - from.x - 30) * along;
     const y = from.y + (to.y - from.y) * along;
     parts.weight.push({ i, j, label: text(x, y - 6, "weight") });
   }));
   UNITS.forEach((from, j) => {
-    text((from.x + HALF + OUT.x - 32) / 2, (from.y + OUT.y) / 2 - 9, "weight", `v${"₁₂₃"[j]} ${shown(V[j], 0)}`);
+    text((from.x + HALF + OUT.x - 32) / 2, (from.y + OUT.y) / 2 - 13, "weight", `v${"₁₂₃"[j]} ${shown(V[j], 0)}`);
   });
   INPUTS.forEach((at, i) => {
     element("rect", { class: "node", x: at.x - 30, y: at.y - 18, width: 60, height: 36, rx: 8 });
@@ -76,11 +76,11 @@
   UNITS.forEach((at, j) => {
     const box = element("rect", { class: "node", x: at.x - HALF, y: at.y - 18, width: 2 * HALF, height: 36, rx: 8 });
     element("path", { class: "forward", d: `M${at.x} ${at.y - 18} V${at.y + 18}` });
-    text(at.x - 31, at.y - 25, "label", `z${"₁₂₃"[j]}`);
-    text(at.x + 31, at.y - 25, "label", `a${"₁₂₃"[j]}`);
+    text(at.x - 34, at.y - 25, "label", `z${"₁₂₃"[j]}`);
+    text(at.x + 34, at.y - 25, "label", `a${"₁₂₃"[j]}`);
     parts.units.push({
-      box, z: text(at.x - 31, at.y + 5), a: text(at.x + 31, at.y + 5),
-      leaves: text(at.x - 34, at.y + 38), arrives: text(at.x + 34, at.y + 38),
+      box, z: text(at.x - 34, at.y + 5), a: text(at.x + 34, at.y + 5),
+      leaves: text(at.x - 40, at.y + 38), arrives: text(at.x + 42, at.y + 38),
       gate: element("path", { class: "gate", d: `M${at.x - 5} ${at.y + 28} l10 10 m0 -10 l-10 10` }),
     });
   });
@@ -134,8 +134,8 @@
       unit.box.classList.toggle("off", step >= 2 && found.a[j] === 0);
       number(unit.z, found.z[j], step >= 1);
       number(unit.a, found.a[j], step >= 2);
-      number(unit.arrives, found.arrives[j], step >= 4, "g ");
-      number(unit.leaves, found.leaves[j], step >= 5, "g ");
+      number(unit.arrives, found.arrives[j], step >= 4, "∂ ");
+      number(unit.leaves, found.leaves[j], step >= 5, "∂ ");
       unit.gate.classList.toggle("hidden", step < 5 || found.leaves[j] !== 0);
       line(parts.toUnit[j], found.arrives[j], step >= 4);
     });
@@ -174,15 +174,18 @@
     }
   }
 
-  // Does what came back do what a gradient promises? Both inputs move by one thousandth.
+  // Does what came back do what a gradient promises? Each input in turn moves by one thousandth.
   function promise(found) {
     const step = 0.01; // in tenths
-    const moved = compute({ ...state, x: state.x.map((x) => x + step) });
-    const change = (moved.s - found.s) / (step / 10);
-    const promised = found.gradient[0] + found.gradient[1];
-    const kept = Math.abs(change - promised) < 1e-6;
-    return `A gradient makes a promise: move both inputs by 0.001, and s changes by ${shown(promised)} thousandths. `
-      + `It changes by ${shown(change)}: ${kept ? "kept, here" : "not kept, so this is not the gradient"}.`;
+    const happened = [0, 1].map((i) => {
+      const x = state.x.map((value, k) => (k === i ? value + step : value));
+      return (compute({ ...state, x }).s - found.s) / (step / 10);
+    });
+    const kept = happened.every((change, i) => Math.abs(change - found.gradient[i]) < 1e-6);
+    const parts = happened.map((change, i) =>
+      `x${"₁₂"[i]}: promised ${shown(found.gradient[i])}, happened ${shown(change)}`);
+    return "A gradient makes a promise: move an input by 0.001, and s changes by that many thousandths. "
+      + `${parts.join("; ")}. ${kept ? "Kept, here." : "Not kept: this is not the gradient."}`;
   }
 
   // ---- controls
@@ -203,7 +206,7 @@
   }
   for (const i of [0, 1]) slider("x-sliders", `x<sub>${i + 1}</sub>`, { i }, 40);
   for (const j of [0, 1, 2]) {
-    for (const i of [0, 1]) slider("w-sliders", `x<sub>${i + 1}</sub> → unit ${j + 1}`, { i, j }, 30);
+    for (const i of [0, 1]) slider("w-sliders", `x<sub>${i + 1}</sub> → z<sub>${j + 1}</sub>`, { i, j }, 30);
   }
   for (const name of Object.keys(RULES)) {
     const label = document.createElement("label");

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import addresses
-from tools import api, gallery, notebooks
+
+from making import api, gallery, notebooks
 
 ROOT = notebooks.ROOT
 # Files of the repository that are pages of the site, beside docs/**.md and tutorials/*.md, *.ipynb.
@@ -57,7 +58,7 @@ def relinked(text: str, source: str, pages: list[str], copied: set[str], address
             path = os.path.normpath(PurePosixPath(source).parent / target).replace(os.sep, "/")
         if path == "README.md" and path not in pages:
             path, anchor = "docs/index.md", ""
-        if path in pages or PurePosixPath(path).suffix in PICTURES and (ROOT / path).exists():
+        if path in pages or (PurePosixPath(path).suffix in PICTURES and (ROOT / path).exists()):
             if path not in pages:
                 copied.add(path)
             return os.path.relpath(staged_path(path), here).replace(os.sep, "/") + anchor
@@ -90,8 +91,7 @@ def read(path: str) -> str:
 
 
 def stage(folder: Path) -> None:
-    """Fill a folder, made anew, with all that Sphinx reads."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Fill a new folder with all that Sphinx reads."""
     folder.mkdir(parents=True)
     address, pages, copied = addresses.repository(), sources(), set()
     found = notebooks.lessons()

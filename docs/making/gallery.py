@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from tools import notebooks
-from tools.notebooks import Lesson
+from making import notebooks
+from making.notebooks import Lesson
 
 
 def table(lessons: list[Lesson]) -> str:
@@ -13,10 +13,10 @@ def table(lessons: list[Lesson]) -> str:
     for one in lessons:
         rows.append(
             f"| {one.number} | [{one.title}](../tutorials/{one.path.name}) | "
-            f"{'; '.join(one.exercises)} | {one.minutes} min |"
+            f"{' · '.join(one.exercises)} | {one.minutes}\u00a0min |"
         )
     minutes = sum(one.minutes for one in lessons)
-    rows.append(f"| | all {len(lessons)}, with exercises | | {minutes / 60:.0f} hours |")
+    rows.append(f"| | all {len(lessons)}, with exercises | | {minutes / 60:.0f}\u00a0hours |")
     return "\n".join(rows)
 
 
@@ -78,9 +78,12 @@ def _grid(cards: list[str]) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """Return the first sentence; what is bold at its start is a heading, and left off."""
-    text = text.removeprefix("**The problem.** ")
+    """Return the first sentence, without what is bold; a long one up to a comma."""
+    text = re.sub(r"\*\*The problem\.\*\* *", "", text).replace("**", "")
     for end in (". ", "? ", ": "):
         if 30 < text.find(end) < 220:
             return text[: text.find(end)] + end[0].replace(":", ".")
-    return text[:220].rstrip(".") + ("..." if len(text) > 220 else ".")
+    if len(text) <= 220:
+        return text
+    cut = text[:180].rpartition(",")[0] or text[:180].rpartition(" ")[0]
+    return cut + " ..."

@@ -16,7 +16,9 @@ def page() -> str:
     text = (HERE / "page.html").read_text(encoding="utf-8")
     for mark, name in PARTS.items():
         content = (HERE / name).read_text(encoding="utf-8")
-        text = text.replace(mark, content.replace("</", "<\\/") if name.endswith("json") else content)
+        if name.endswith(".json"):
+            content = content.replace("</", "<\\/")
+        text = text.replace(mark, content)
     return text
 
 

@@ -72,9 +72,8 @@ def _about(text: str) -> str:
     """Return the first paragraph that is no link to Colab."""
     for paragraph in re.split(r"\n\s*\n", text):
         words = paragraph.strip()
-        if words and "colab.research" not in words and not words.startswith(("#", "|", "<", "`", "!")):
-            words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(words.split()))
-            return words
+        if words and "colab.research" not in words and words[0] not in "#|<`!":
+            return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(words.split()))
     return ""
 
 

@@ -1,7 +1,7 @@
 """The pages of the API: every name that a user may type, by the room it lives in.
 
-The names come from `jaxvis/__init__.pyi`, their texts from the docstrings, which are plain text with
-`code` in it and Google's headings; what they need to become a page is done here, not there.
+The names come from `jaxvis/__init__.pyi`, their texts from the docstrings, which are plain text
+with `code` in it and Google's headings; what they need to become a page is done here, not there.
 """
 
 import ast
@@ -44,8 +44,8 @@ DATA = {
     "LAYERS": "The layers of VGG16 in their order, as Keras calls them, each with its kind and its "
     "number of channels or units.",
     "__version__": "The version of jaxvis, as text.",
-    "evaluate.CLOSELY": "On how many images `evaluate` asks what takes hundreds of passes an image, "
-    "unless it is told otherwise.",
+    "evaluate.CLOSELY": "On how many images `evaluate` asks what takes hundreds of passes an "
+    "image, unless it is told otherwise.",
     "evaluate.CASCADE": "The layers of VGG16 from the last one down, as `cascading` re-initialises "
     "them.",
 }
@@ -67,8 +67,11 @@ def public_names() -> dict[str, str]:
 def members(module: ModuleType) -> list[str]:
     """Return the public names of a module that is itself public, in alphabetical order."""
     if module.__name__ == "jaxvis.scores":
-        names = [node.name for node in ast.parse(inspect.getsource(module)).body
-                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]  # fmt: skip
+        names = [
+            node.name
+            for node in ast.parse(inspect.getsource(module)).body
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        ]
     else:
         names = [
             name.asname
@@ -87,9 +90,9 @@ def directive(name: str, value: Any) -> list[str]:
         if issubclass(value, tuple | Exception) or _is_data(value):
             options = [":no-members:"]
         elif name == "VGG16":
-            options = [":members: cut, class_index"]
+            options = [":members: cut, class_index, summary"]
         else:
-            options = [":members:"]
+            options = [":members:", ":exclude-members: tree_flatten_with_keys, tree_unflatten"]
     elif name in DATA:
         kind, options = "autodata", [":no-value:"]
     else:
@@ -112,6 +115,15 @@ def documented() -> dict[str, list[str]]:
         if module != "demo":
             rooms[module] += [f"{module}.{name}" for name in members(getattr(jv, module))]
     return rooms
+
+
+def anchors() -> dict[str, str]:
+    """Return from every public name to the page and anchor where the finished site has it."""
+    return {
+        name: f"api/{room}.html#jv{'-' if isinstance(value_of(name), ModuleType) else '.'}{name}"
+        for room, names in documented().items()
+        for name in names
+    }
 
 
 def value_of(name: str) -> Any:
@@ -151,15 +163,15 @@ def pages() -> dict[str, str]:
 
 INDEX = """# API
 
-`import jaxvis as jv`, and these {count} names are all there is. They are looked up when they are first
-used, so that the import is quick. Maps are raw values unless a name says that it draws.
+`import jaxvis as jv`, and these {count} names are all there is. They are looked up when they are
+first used, so that the import is quick. Maps are raw values unless a name says that it draws.
 
 | room | what for | names |
 |---|---|---|
 {rows}
 
-Shapes are written as in the source: `Float[n height width]` are floating-point numbers, an axis each
-for images, rows and columns; a `*` before a name stands for any number of axes.
+Shapes are written as in the source: `Float[n height width]` are floating-point numbers, an axis
+each for images, rows and columns; a `*` before a name stands for any number of axes.
 
 ```{{toctree}}
 :hidden:
@@ -203,7 +215,7 @@ def _escaped(text: str) -> str:
 
 
 def shapes(value: Any) -> list[tuple[str, str]]:
-    """Return (argument, shape) of every argument whose annotation has one; ("returns", ...) last."""
+    """Return (argument, shape) of all arguments whose annotation has one, then of "returns"."""
     try:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
@@ -253,8 +265,10 @@ class Shown:
         return "..." if len(text) > 40 or " at 0x" in text else text
 
 
-def on_docstring(app: Any, what: str, full: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Turn a docstring's lines into reStructuredText, in place; add shapes and the method's paper."""
+def on_docstring(
+    app: Any, what: str, full: str, value: Any, options: Any, lines: list[str]
+) -> None:
+    """Turn a docstring's lines into reStructuredText, in place; add shapes and a method's paper."""
     import jaxvis as jv
 
     name = full.removeprefix("jv.")
@@ -267,8 +281,7 @@ def on_docstring(app: Any, what: str, full: str, value: Any, options: Any, lines
     lines[:] = [plain(line, known) for line in "\n".join(lines).split("\n")]
     lines[:] = "\n".join(lines).split("\n")
     if found := shapes(value):
-        lines += ["", "Shapes:", ""]
-        lines[-2] = ".. rubric:: Shapes"
+        lines += ["", ".. rubric:: Shapes", ""]
         lines += [f"- {plain(argument, set())}: ``{shape}``" for argument, shape in found]
     if name in jv.METHODS:
         row = jv.METHODS[name]
