@@ -6,7 +6,6 @@ import importlib.util
 import re
 import struct
 from pathlib import Path
-from typing import Any
 
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
