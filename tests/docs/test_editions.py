@@ -158,8 +158,7 @@ def test_slides_fit_and_ask_for_nothing(browser, tmp_path):
     while True:
         seen += 1
         size = browser.execute_script(
-            "const s = Reveal.getCurrentSlide();"
-            "return [s.scrollWidth, s.scrollHeight, s.innerText]"
+            "const s = Reveal.getCurrentSlide();return [s.scrollWidth, s.scrollHeight, s.innerText]"
         )
         assert size[0] <= 1161, size
         assert size[1] <= 700, size
