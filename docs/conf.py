@@ -46,7 +46,7 @@ napoleon_attr_annotations = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 add_module_names = True
-python_maximum_signature_line_length = 90
+python_maximum_signature_line_length = 400
 nitpicky = False
 
 html_theme = "sphinx_book_theme"

@@ -114,7 +114,7 @@ def graded(notebook: NotebookNode) -> NotebookNode:
 def run(notebook: NotebookNode) -> str | None:
     """Run a notebook in place; return why that was not possible, or which check is not right."""
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     client = NotebookClient(
         notebook, timeout=900, kernel_name="python3", coalesce_streams=True, record_timing=False
@@ -123,6 +123,8 @@ def run(notebook: NotebookNode) -> str | None:
         client.execute()
     except CellExecutionError as error:
         return f"{error.ename}: {error.evalue}"
+    except DeadKernelError as error:
+        return f"the kernel is gone: {error}"
     for cell in notebook.cells:
         if tagged(cell, "check"):
             said = "".join(output.get("text", "") for output in cell.outputs)

@@ -1,11 +1,10 @@
 """What a lecturer hands out: gaps without solutions, solutions that are right, slides that fit."""
 
-import copy
-
 import nbformat
 import pytest
 from chromium import browser_fixture, errors, in_a_browser, requests  # noqa: F401
 from making import notebooks
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 slides = pytest.importorskip("making.slides", reason="wants the extra docs")
 editions = pytest.importorskip("editions")
@@ -100,18 +99,27 @@ def test_nbgrader_makes_a_release(tmp_path):
         assert "SOLUTION" not in cell.source
 
 
-@pytest.mark.slow
-def test_a_lecturers_notebook_runs_and_is_right():
-    filled = made("instructor", SHORT)
+def a_lesson():
+    """A notebook of one exercise, which needs no JAX. Those of the course run in test_tutorials."""
+    check = "if two == 2:\n    print('Right: two.')\nelse:\n    print('Not yet: more.')"
+    solution = "<details>\n<summary>Solution</summary>\n\n```python\ntwo = 1 + 1\n```\n\n</details>"
+    made = [new_code_cell("two = 1", metadata={"tags": ["exercise"]}),
+            new_code_cell(check, metadata={"tags": ["check"]}),
+            new_markdown_cell(solution, metadata={"tags": ["solution"]})]  # fmt: skip
+    return new_notebook(cells=made)
+
+
+def test_a_lecturers_notebook_is_run_and_right():
+    filled = editions.instructor(a_lesson())
     assert editions.run(filled) is None
-    for cell in cells(filled, "check"):
-        assert cell.outputs[0].text.startswith("Right")
+    assert filled.cells[1].outputs[0].text == "Right: two.\n"
 
 
-@pytest.mark.slow
-def test_a_wrong_solution_is_told():
-    notebook = copy.deepcopy(notebooks.read(SHORT))  # gaps as they are
-    assert "Not yet" in editions.run(notebook)
+def test_a_wrong_solution_and_an_error_are_told():
+    assert "Not yet: more." in editions.run(a_lesson())  # its gap is as it was
+    broken = a_lesson()
+    broken.cells[0].source = "two = 1 / 0"
+    assert editions.run(broken) == "ZeroDivisionError: division by zero"
 
 
 def test_all_is_written_where_it_is_said(tmp_path, monkeypatch):
