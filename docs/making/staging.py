@@ -38,12 +38,12 @@ def sources() -> list[str]:
     return [path for path in found if path not in NO_PAGES]
 
 
-def by_stem(name: str, pages: list[str]) -> str:
+def by_stem(name: str, pages: list[str], source: str) -> str:
     """Return the notebook that is called NN_name.ipynb, whatever its number."""
     for page in pages:
         if re.fullmatch(rf"tutorials/\d+_{re.escape(name)}\.ipynb", page):
             return page
-    raise FileNotFoundError(f"no notebook is called NN_{name}.ipynb, to which a page links")
+    raise FileNotFoundError(f"no notebook is called NN_{name}.ipynb, to which {source} links")
 
 
 def relinked(text: str, source: str, pages: list[str], copied: set[str], address: str) -> str:
@@ -53,7 +53,7 @@ def relinked(text: str, source: str, pages: list[str], copied: set[str], address
     def lead(match: re.Match[str]) -> str:
         target, anchor = match[1], match[2] or ""
         if target.startswith("nb:"):
-            path = by_stem(target.removeprefix("nb:"), pages)
+            path = by_stem(target.removeprefix("nb:"), pages, source)
         else:
             path = os.path.normpath(PurePosixPath(source).parent / target).replace(os.sep, "/")
         if path == "README.md" and path not in pages:

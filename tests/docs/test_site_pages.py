@@ -87,6 +87,17 @@ def test_links_lead_to_pages_or_to_the_repository():
         change("[a](nb:other)")
 
 
+def test_every_link_to_a_lesson_finds_it():
+    pages, found = staging.sources(), 0
+    assert "docs/index.md" in pages
+    for source in pages:
+        if source.endswith(".md"):
+            text = (notebooks.ROOT / source).read_text()
+            found += text.count("](nb:")
+            assert "](nb:" not in staging.relinked(text, source, pages, set(), "https://x.org/a/b")
+    assert found > 10
+
+
 @pytest.mark.parametrize(
     ("html", "problem"),
     [
