@@ -181,13 +181,13 @@ def _told(
                 f"waited {share_waiting(shown.at):.1%} of the time"
             )
         done = len(maps) - missing - len(broken)
-        say(f"{visible(chosen.out)}: maps of {done} images{speed}")
+        say(f"{visible(chosen.out)}: maps of {_images(done)}{speed}")
         if missing:
             others = "other processes have" if process.of > 1 else "the next run has"
-            say(f"{missing} images are left, which {others} to do")
+            say(f"left: {_images(missing)}, which {others} to do")
         if came:
             say(
-                f"{len(came)} images came since this was begun and are not in it: {_listed(came)}; "
+                f"not in it: {_images(len(came))} that came since this was begun: {_listed(came)}; "
                 "another --out would have them"
             )
     for reason in list(broken.values())[:SHOWN]:
@@ -199,6 +199,10 @@ def _told(
             "the same command tries them again"
         )
     return DONE if chosen.skip_broken or not broken else IMAGES
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
 
 
 def _listed(names: list[str]) -> str:

@@ -41,7 +41,7 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         say(json.dumps({"page": page, "images": count}))
     elif not chosen.quiet:
-        say(f"{count} images to explore in a browser: {visible(page)}")
+        say(f"{count} image{'s' * (count != 1)} to explore in a browser: {visible(page)}")
     if chosen.open:
         webbrowser.open(Path(page).absolute().as_uri())
     return DONE

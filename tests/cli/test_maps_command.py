@@ -186,7 +186,7 @@ def test_broken_images(place, tmp_path):
     shutil.copy(place / "pictures/p2.png", copy / "p9.png")
     done = in_here(place, *command)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 images came since this was begun and are not in it: p9.png" in done.stdout
+    assert "not in it: 1 image that came since this was begun: p9.png" in done.stdout
 
 
 @proves("maps --json", "maps --quiet")
@@ -213,10 +213,10 @@ def test_processes(place, tmp_path):
     command = ("maps", "pictures", *NETWORK, "--out", tmp_path / "p.zarr", "--batch", "2")
     first = in_here(place, *command, "--process", "0", "--processes", "2")
     assert first.returncode == 0
-    assert "3 images are left, which other processes have to do" in first.stdout
+    assert "left: 3 images, which other processes have to do" in first.stdout
     assert jv.open_maps(tmp_path / "p.zarr").state().tolist() == [1, 1, 0, 0, 1, 1, 0]
     second = in_here(place, *command, "--process", "1", "--processes", "2")
-    assert "left" not in second.stdout
+    assert "left:" not in second.stdout
     whole, found = jv.open_maps(place / "m.zarr").maps(), jv.open_maps(tmp_path / "p.zarr").maps()
     for name, array in whole.items():
         assert same(found[name], array)

@@ -165,6 +165,19 @@ def test_a_source_that_has_become_longer(folder, net, wanted, tmp_path):
         jv.stream(net, iter([pairs[0], ("other", images[1])]), tmp_path / "a.zarr", batch=BATCH)
 
 
+def test_an_address_in_the_place_of_a_path(folder, net, tmp_path):
+    """What TensorStore knows, a bucket say; here the one kind that is at hand."""
+    address = f"file://{tmp_path}/m.zarr"
+    jv.stream(net, folder, tmp_path / "n.zarr", batch=BATCH)
+    maps = jv.stream(net, folder, address, batch=BATCH)
+    assert jv.stream(net, folder, address, batch=BATCH).missing == 0
+    equal(tmp_path / "m.zarr", tmp_path / "n.zarr")
+    np.testing.assert_array_equal(
+        jv.open_maps(address).maps().logits, jv.open_maps(tmp_path / "n.zarr").maps().logits
+    )
+    assert maps.names == jv.open_maps(address).names
+
+
 def test_lists_of_files(folder, net, tmp_path):
     listed = tmp_path / "some.txt"
     shutil.copytree(folder, tmp_path / "images")
