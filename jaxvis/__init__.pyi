@@ -1,5 +1,6 @@
 """The public names, each once, and where they are."""
 
+from . import course as course
 from . import demo as demo
 from . import evaluate as evaluate
 from . import scores as scores

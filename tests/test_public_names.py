@@ -10,6 +10,7 @@ from jaxvis.methods.options import Options
 
 PLAIN = "no function"
 SIGNATURES = {
+    "course": "module",
     "demo": "module",
     "evaluate": "module",
     "CutPoint": "(number, name, shape, all_paths)",

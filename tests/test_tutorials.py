@@ -1,8 +1,9 @@
 """Every notebook in tutorials/ runs, says what it said when it was stored, and its exercises work.
 
 Cells are told apart by tags. "exercise": code with a gap, which the code of the next "solution"
-cell fills: a code cell, folded, or the fenced code of a Markdown cell in <details>. "check": prints
-"Right ..." or "Not yet ...". "varies": prints what no two runs share, such as times.
+cell fills: a code cell, folded, or the fenced code of a Markdown cell in <details>. "check": the
+line that prints "Right ..." or "Not yet ..." (of what, tests/course says). "varies": prints what
+no two runs share, such as times.
 """
 
 import contextlib
@@ -30,15 +31,15 @@ WITH_SETTINGS = (
     "02_images",
     "03_saliency",
     "04_relu_rules",
-    "05_gradcam",
-    "06_one_compiled_call",
+    "05_gradient_microscope",
+    "06_gradcam",
     "07_which_is_best",
-    "08_keras_weights",
-    "09_gradient_microscope",
+    "08_one_compiled_call",
+    "09_keras_weights",
     "12_beyond_one_gradient",
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
-FULL_SIZE = ("01_vgg16", "03_saliency", "05_gradcam")  # minutes each; 02 and 04 call what these do
+FULL_SIZE = ("01_vgg16", "03_saliency", "06_gradcam")  # minutes each; 02 and 04 call what these do
 WEIGHTS = re.compile(r'^weights = "demo"(?= |$).*', re.MULTILINE)
 
 # Run before anything else in the kernel. What IPython does between the cells is not the tutorial's.
@@ -115,13 +116,17 @@ def printed(cell: NotebookNode) -> str:
     for output in cell.outputs:
         if output.output_type == "stream":
             texts.append(output.text)
-        elif "image/png" not in output.get("data", {}):  # whose text is only its size
+        elif not is_picture(output):  # whose text is only its size
             texts.append(output.get("data", {}).get("text/plain", ""))
     return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(texts))
 
 
+def is_picture(output: NotebookNode) -> bool:
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
 def pictures(cell: NotebookNode) -> int:
-    return sum("image/png" in output.get("data", {}) for output in cell.outputs)
+    return sum(map(is_picture, cell.outputs))
 
 
 def complaints(cell: NotebookNode) -> list[str]:
@@ -186,6 +191,18 @@ def test_tutorial_is_committed_as_it_should_be(path):
     for cell in code:
         for word in ("/tmp/", "/root/", "/home/", "site-packages", "object at 0x"):
             assert word not in printed(cell), cell.source
+
+
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    """To the other notebooks by their number, and to files that are there."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "markdown":
+            continue
+        for text, file in re.findall(r"\[([^\]]*)\]\((?!https?:)([^)#]+)", cell.source):
+            assert (path.parent / file).is_file(), file
+            for number in re.findall(r"^(?:[Nn]otebook )?(\d\d)$", text):
+                assert file.startswith(number), (text, file)
 
 
 def test_all_tutorials_are_there():
