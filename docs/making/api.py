@@ -23,9 +23,10 @@ ROOMS = {
     "weights": ("Weights", "Files of weights, read and written."),
     "pictures": ("Pictures", "Image files in, figures and colours out."),
     "demo": ("Demo", "Scenes of which every pixel's owner is known."),
-    "streaming": ("Many images", "More images than memory holds."),
+    "streaming": ("Many images", "More images than memory, devices or hosts hold."),
     "evaluate": ("Evaluate", "Which map tells the truth: metrics, exact tests, a verdict."),
     "report": ("Report", "A page to explore maps on."),
+    "course": ("Course", "The checks of the lessons' exercises."),
     "errors": ("Errors and the rest", "What goes wrong has a class of its own."),
 }  # fmt: skip
 ELSEWHERE = {"version": "errors", "types": "errors", "folders": "errors", "text": "errors"}
@@ -49,7 +50,7 @@ DATA = {
     "evaluate.CASCADE": "The layers of VGG16 from the last one down, as `cascading` re-initialises "
     "them.",
 }
-MODULES = ("demo", "evaluate", "scores")
+MODULES = ("course", "demo", "evaluate", "scores")
 
 
 def public_names() -> dict[str, str]:

@@ -19,7 +19,6 @@ from jaxvis.course import (
     which_is_best,
     your_own_model,
 )
-from jaxvis.course.check import EXERCISES as EXERCISES
 from jaxvis.course.check import check as check
 from jaxvis.course.check import hint as hint
 

@@ -35,6 +35,7 @@ import jaxvis as jv
 from jaxvis import course
 from jaxvis.course import images as course_images
 from jaxvis.course.attempt import explained
+from jaxvis.course.check import EXERCISES
 
 TUTORIALS = Path(__file__).parent.parent.parent / "tutorials"
 LESSONS = [lesson.__name__.rpartition(".")[2] for lesson in course.LESSONS]
@@ -174,7 +175,7 @@ def test_wrong_and_what_is_said(capsys, lesson, name, code, words):
 
 def test_at_least_three_right_and_five_wrong():
     asked = {name: lesson for lesson in LESSONS for name, _, _ in of_exercise(lesson)}
-    assert asked.keys() == course.EXERCISES.keys()
+    assert asked.keys() == EXERCISES.keys()
     for name, lesson in asked.items():
         assert len(answers(lesson, "RIGHT")[name]) >= 3, name
         assert len(answers(lesson, "WRONG")[name]) >= 5, name
