@@ -24,8 +24,8 @@ def add_to(commands: Any) -> None:
         "evaluation.md, evaluation.json and a chart per question. Without --images it draws scenes "
         "whose objects are known, for the demo's network.",
     )  # fmt: skip
-    add("--images", nargs="+", metavar="IMAGES", help="files, folders or globs; default drawn "
-        "scenes")  # fmt: skip
+    add("given", nargs="*", metavar="IMAGES", help="files, folders or globs; default drawn scenes")
+    add("--images", nargs="+", metavar="IMAGES", help="the same, behind an option")
     add("--maps", metavar="GROUP", help="in place of --images: what `jaxvis maps` wrote; "
         "nothing is computed again, and --boxes are needed")  # fmt: skip
     add("--folder", metavar="FOLDER", help="with --maps, where the images are, if they were moved")
@@ -48,6 +48,11 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.evaluate.readable import in_brief, in_columns
     from jaxvis.report.evaluation import Options, write_evaluation
 
+    if chosen.given and chosen.images:
+        raise InputError(
+            f"images are given twice, {chosen.given[0]} and --images; wanted one of them"
+        )
+    chosen.images = chosen.given or chosen.images
     if chosen.maps is not None:
         _check_alone(chosen)
     elif chosen.folder is not None:

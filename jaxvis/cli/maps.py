@@ -70,7 +70,7 @@ def run(chosen: argparse.Namespace) -> int:
     from jaxvis.weights.load import load
 
     files_of(chosen.images)  # what is wrong with these is said before weights are loaded
-    name = chosen.network or "imagenet"
+    name = chosen.network or shared.default_network()
     network = load(
         name, labels=shared.labels(chosen), precision=shared.precision(chosen, name),
         **shared.told(chosen),

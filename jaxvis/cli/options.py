@@ -72,7 +72,8 @@ def images_and_network(
         ImageError: photographs that are not installed.
     """
     if not chosen.photographs:
-        return chosen.images or None, chosen.network or ("imagenet" if chosen.images else "demo")
+        name = chosen.network or (default_network() if chosen.images else "demo")
+        return chosen.images or None, name
     if chosen.images:
         raise InputError(
             f"--photographs are images already, and {option} gives others: {chosen.images[0]}; "
@@ -80,6 +81,26 @@ def images_and_network(
         )
     found = [str(path) for path in find_photographs()[:count]]
     return found, chosen.network or EFFICIENTNET_LITE0
+
+
+def default_network() -> str:
+    """Return the network for one's own images where none is named: ImageNet's VGG16, if it is here.
+
+    Raises:
+        WeightsFetchError: it is not; half a gigabyte is not fetched without being asked for.
+    """
+    from jaxvis.weights.errors import WeightsFetchError
+    from jaxvis.weights.fetch import SOURCES, find
+
+    if find("imagenet") is None:
+        raise WeightsFetchError(
+            "no --network is named, and the weights of the usual one, Keras's VGG16, are not here: "
+            f"{SOURCES['imagenet'].size / 1e6:.0f} MB",
+            do="`jaxvis fetch imagenet` fetches them, and so does --network imagenet; --network "
+            f"{EFFICIENTNET_LITE0} is smaller, also of ImageNet's classes, and comes with "
+            "jaxvis[photos]; --network demo knows drawn scenes alone",
+        )
+    return "imagenet"
 
 
 def what_is_explained(add: Add, default: str) -> None:

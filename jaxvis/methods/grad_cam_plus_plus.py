@@ -16,7 +16,7 @@ from jaxvis.methods.grad_cam import positive
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.methods.options import OfLayer
-from jaxvis.methods.wide import space, wide
+from jaxvis.methods.wide import space, summed_over_space, weighed, wide
 from jaxvis.types import AnyArray
 
 
@@ -68,8 +68,7 @@ def _grad_cam_plus_plus(
     if normalized:
         total = jnp.sum(alpha, axis=space(alpha), keepdims=True)
         alpha = alpha / jnp.where(total == 0, 1, total)
-    weights = jnp.sum(alpha * positive(gradient), axis=space(alpha), keepdims=True)
-    return jnp.sum(weights * activation, axis=-1)
+    return weighed(activation, summed_over_space(alpha, positive(gradient)))
 
 
 GRAD_CAM_PLUS_PLUS = Method(

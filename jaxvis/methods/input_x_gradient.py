@@ -15,6 +15,7 @@ from jaxvis.gradients.relu import VANILLA, Relu, Rule
 from jaxvis.gradients.target import Model, Score
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
+from jaxvis.methods.wide import summed
 from jaxvis.types import AnyArray
 
 
@@ -48,8 +49,8 @@ def input_x_gradient(
 
 def products(x: Array, gradient: Array) -> Array:
     """Return the sum over channels of x * gradient; of (n, features), each product."""
-    product = x * gradient.astype(x.dtype)
-    return product if product.ndim < 3 else jnp.sum(product, axis=-1)
+    gradient = gradient.astype(x.dtype)
+    return summed(x, gradient) if x.ndim > 2 else x * gradient
 
 
 def _input_x_gradient(given: Pass) -> Any:

@@ -6,7 +6,6 @@ Localization" (IEEE Transactions on Image Processing 30, 2021), section III-B.
 
 from typing import Any, Unpack
 
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
@@ -14,7 +13,7 @@ from jaxvis.methods.grad_cam import positive
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.methods.options import OfLayer
-from jaxvis.methods.wide import wide
+from jaxvis.methods.wide import summed, wide
 from jaxvis.types import AnyArray
 
 
@@ -35,7 +34,7 @@ def layer_cam(
 
 def _layer_cam(given: Pass) -> Float[Array, "n *space"]:
     activation, gradient = wide(given)
-    return jnp.sum(positive(gradient) * activation, axis=-1)
+    return summed(positive(gradient), activation)
 
 
 LAYER_CAM = Method(

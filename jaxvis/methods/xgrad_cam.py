@@ -14,7 +14,7 @@ from jaxvis.methods.grad_cam import positive
 from jaxvis.methods.method import Method, Pass
 from jaxvis.methods.one_pass import one_map
 from jaxvis.methods.options import OfLayer
-from jaxvis.methods.wide import space, wide
+from jaxvis.methods.wide import space, summed_over_space, weighed, wide
 from jaxvis.types import AnyArray
 
 
@@ -35,11 +35,10 @@ def xgrad_cam(
 
 def _xgrad_cam(given: Pass) -> Float[Array, "n *space"]:
     activation, gradient = wide(given)
-    places = space(activation)
-    total = jnp.sum(activation, axis=places, keepdims=True)
-    weighed = jnp.sum(activation * gradient, axis=places, keepdims=True)
-    weights = jnp.where(total == 0, 0, weighed / jnp.where(total == 0, 1, total))
-    return jnp.sum(weights * activation, axis=-1)
+    total = jnp.sum(activation, axis=space(activation))
+    found = summed_over_space(activation, gradient)
+    weights = jnp.where(total == 0, 0, found / jnp.where(total == 0, 1, total))
+    return weighed(activation, weights)
 
 
 XGRAD_CAM = Method(

@@ -22,12 +22,13 @@ from jaxvis.models.layers import Architecture, layer_shapes
 from jaxvis.models.network import Network, Preprocess, as_network, describe
 from jaxvis.models.preprocessing import preprocessing
 from jaxvis.models.vgg16 import VGG16
+from jaxvis.text import near_names
 from jaxvis.weights.apart import plan_apart
 from jaxvis.weights.archive import weights_inside
 from jaxvis.weights.arrays import NORMALIZATION, Plan, Told, read_arrays
 from jaxvis.weights.efficientnet_lite import NAME as EFFICIENTNET_LITE0
 from jaxvis.weights.efficientnet_lite import load_efficientnet_lite0
-from jaxvis.weights.errors import WeightsMismatchError, about
+from jaxvis.weights.errors import WeightsFileError, WeightsMismatchError, about
 from jaxvis.weights.fetch import SOURCES, fetch
 from jaxvis.weights.pixels import of_normalization
 
@@ -249,7 +250,14 @@ def weights_file(weights: str | os.PathLike[str]) -> Path:
         return Path(str(files("jaxvis") / "data" / "demo.h5"))
     if weights in SOURCES:
         return fetch(str(weights))
-    return expanded(weights)
+    path = expanded(weights)
+    near = near_names(str(weights), (DEMO, *SOURCES, EFFICIENTNET_LITE0), 1)
+    if near and not os.path.lexists(path):
+        raise WeightsFileError(
+            "there is no such file, nor a network of that name", do=f"did you mean {near[0]}?",
+            file=str(weights),
+        )  # fmt: skip
+    return path
 
 
 def _plan(

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 from conftest import SIX
+from proved import proves
 from test_report_command import in_here, jaxvis, place  # noqa: F401 - a fixture
 
 import jaxvis as jv
@@ -16,6 +17,20 @@ from jaxvis.evaluate.metrics.baselines import BASELINES
 
 KEYS = ["where", "matters", "network", "last"]
 BOXES = {"a_1.png": (5, 10, 30, 36), "b_2.jpg": (20, 0, 50, 20)}  # of 50 x 40 pixels
+
+
+@proves("evaluate given")
+def test_images_as_in_a_report(place, monkeypatch):  # noqa: F811
+    seen = []
+
+    def write(out, options, **_):
+        seen.append(options.images)
+        raise jv.InputError("that is all")
+
+    monkeypatch.setattr("jaxvis.report.evaluation.write_evaluation", write)
+    for command in (("pictures", "a_*"), ("--images", "pictures", "a_*")):
+        assert in_here(place, "evaluate", *command, "--network", "tiny.h5").returncode == 2
+    assert seen == [["pictures", "a_*"]] * 2
 
 
 @pytest.fixture(scope="module")

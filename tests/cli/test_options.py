@@ -30,7 +30,8 @@ import matplotlib
 import numpy as np
 import pytest
 import scipy.ndimage
-import test_maps_command  # noqa: F401 - whose tests prove options too
+import test_evaluate_command  # noqa: F401 - whose tests prove options too
+import test_maps_command  # noqa: F401
 from PIL import Image
 from proved import TESTED, each, proves
 

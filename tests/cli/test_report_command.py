@@ -258,6 +258,41 @@ def test_fetch_and_weights_offline(place, tmp_path, monkeypatch):
     assert "to remove: delete it" in done.stdout
 
 
+def test_what_newcomers_type(place, tmp_path, monkeypatch):
+    """Nothing large is fetched without being asked for; names that are nearly right are told."""
+    for name in ("JAXVIS_CACHE", "KERAS_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
+    monkeypatch.delenv("JAXVIS_OFFLINE", raising=False)
+
+    def fetched(*_, **__):
+        raise AssertionError("something is fetched")
+
+    monkeypatch.setattr("jaxvis.weights.fetch._download", fetched)
+    commands = (
+        ("report", "pictures"),
+        ("evaluate", "pictures"),
+        ("evaluate", "--images", "pictures"),
+    )
+    for command in commands:
+        done = in_here(place, *command, "--out", tmp_path / "out")
+        assert done.returncode == 4
+        for wanted in ("553 MB", "jaxvis fetch imagenet", "--network imagenet", "jaxvis[photos]"):
+            assert wanted in done.stderr
+    assert not (tmp_path / "out").exists()
+    for name, meant in (
+        ("imagnet", "imagenet"),
+        ("Demo", "demo"),
+        ("efficientnet", "efficientnet-lite0"),
+    ):
+        done = in_here(place, "report", "pictures", "--network", name, "--out", tmp_path / "out")
+        assert done.returncode == 4
+        assert f"{name}: there is no such file, nor a network of that name" in done.stderr
+        assert f"did you mean {meant}?" in done.stderr
+    twice = in_here(place, "evaluate", "pictures", "--images", "pictures")
+    assert twice.returncode == 2
+    assert "images are given twice" in twice.stderr
+
+
 def test_summary_classes_and_version(place):
     assert "Total params: 138,357,544 (527.79 MB)" in in_here(place, "summary").stdout
     assert (
