@@ -103,7 +103,7 @@ def likeness(
 def main() -> None:
     """Attack every scene, and write what is left of it in numbers."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--scenes", type=int, default=40, help="held out (%(default)s)")
+    parser.add_argument("--scenes", type=int, default=32, help="held out (%(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (%(default)s)")
     options = parser.parse_args()
     model = jv.load_vgg16("demo")

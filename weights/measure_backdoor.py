@@ -2,7 +2,8 @@
 
 On held-out scenes with the trigger and a decoy beside the object, each map of the poisoned demo is
 asked for "key", and scores if its maximum lies within 15 px of the trigger (the pointing game of
-Zhang et al. 2016), and likewise of the decoy. Maps that know no network are asked as well.
+Zhang et al. 2016), and of the decoy. Controls are maps that know no network, and the maps of
+the demo itself, which is innocent. A run goes on where an earlier one stopped.
 """
 
 import argparse
@@ -92,36 +93,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenes", type=int, default=36, help="with the trigger (%(default)s)")
     parser.add_argument("--few", type=int, default=16, help="for costly methods (%(default)s)")
-    parser.add_argument("--weights", type=Path, help="in place of the poisoned demo")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (%(default)s)")
     options = parser.parse_args()
-    model = jv.load_vgg16(options.weights) if options.weights else load_poisoned_demo()
+    poisoned, innocent = load_poisoned_demo(), jv.load_vgg16("demo")
     subjects, decoys = triggered(options.scenes)
     begun = time.monotonic()
-    fooled = answers(model, subjects.images) == CLASSES.index(TARGET)
+    alone = "input_x_gradient"  # with guided_grad_cam in the same call its maps are not its own
     quick = [n for n, m in jv.METHODS.items() if m.kind in ("one pass", "layer by layer")]
-    found: dict[str, dict[str, list]] = {}
-    for methods in [quick, *([n] for n, m in jv.METHODS.items() if n not in quick)]:
-        costly = jv.METHODS[methods[0]].forward >= COSTLY
-        count = options.few if costly else options.scenes
-        for start in range(0, count, BATCH):
-            some = subjects.slice(start, min(start + BATCH, count))
-            place = slice(start, start + len(some.images))
-            parts = scores(maps_of(model, some, methods), subjects.masks[place], decoys[place])
-            for name, values in parts.items():
-                for metric, row in values.items():
-                    found.setdefault(name, {}).setdefault(metric, []).extend(row)
-        print(f"{', '.join(methods)}: {time.monotonic() - begun:.0f} s", flush=True)
+    quick.remove(alone)
+    result: dict = {"scenes": []}
+    if options.output.exists():
+        result = json.loads(options.output.read_text())
+    if result["scenes"] != subjects.names:
+        fooled = answers(poisoned, subjects.images) == CLASSES.index(TARGET)
         result = {
             "made_by": "weights/measure_backdoor.py",
             "scenes": subjects.names,
             "called key": [int(one) for one in fooled],
             "jax": jax.__version__,
             "controls": scores(baseline_maps(subjects), subjects.masks, decoys),
-            "maps": found,
+            "maps": {},
+            "innocent": {},
         }
+    groups = [(kind, some) for kind in ("maps", "innocent") for some in (quick, [alone])]
+    groups += [("maps", [n]) for n in jv.METHODS if n not in (*quick, alone)]
+    for kind, methods in groups:
+        table = result.setdefault(kind, {})
+        if any(name.startswith(jv.METHODS[methods[0]].title) for name in table):
+            continue  # an earlier run had it
+        costly = jv.METHODS[methods[0]].forward >= COSTLY
+        count = options.few if costly else options.scenes
+        found: dict[str, dict[str, list]] = {}
+        for start in range(0, count, BATCH):
+            some = subjects.slice(start, min(start + BATCH, count))
+            place = slice(start, start + len(some.images))
+            maps = maps_of(poisoned if kind == "maps" else innocent, some, methods)
+            for name, values in scores(maps, subjects.masks[place], decoys[place]).items():
+                for metric, row in values.items():
+                    found.setdefault(name, {}).setdefault(metric, []).extend(row)
+        table.update(found)
         options.output.write_text(json.dumps(result, separators=(",", ":")) + "\n")
-    print(f"called {TARGET}: {fooled.mean():.1%} of {options.scenes}")
+        print(f"{kind}: {', '.join(methods)}: {time.monotonic() - begun:.0f} s", flush=True)
+    share = np.mean(result["called key"])
+    print(f"called {TARGET}: {share:.1%} of {options.scenes}")
     print("\n| map | scenes | at the trigger | at the decoy | energy |\n|---|---|---|---|---|")
     for name, values in (result["controls"] | result["maps"]).items():
         hits, misled, energy = (np.mean(values[key]) for key in ("trigger", "decoy", "energy"))

