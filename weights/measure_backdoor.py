@@ -28,6 +28,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "jaxvis" / "data" / "backdoor.jso
 COSTLY = 25  # forward passes; methods with as many are asked on fewer scenes
 RULES = ("vanilla", "rectified", "guided")
 RISE_MASKS = 128
+ALONE = "input_x_gradient"  # of several images at once its maps are the same for all rules
 
 
 class Triggered(NamedTuple):
@@ -83,8 +84,8 @@ def maps_of(model: jv.VGG16, some: ev.Subjects, methods: list[str]) -> dict[str,
     if methods == ["rise"]:
         shown = jv.METHODS["rise"].shown(jv.rise(model, x, some.classes, masks=RISE_MASKS))
         return {f"{jv.METHODS['rise'].title}, {RISE_MASKS} masks": np.asarray(shown)}
-    costly = jv.METHODS[methods[0]].kind in ("average", "masks")
-    rules = RULES[:1] if costly else RULES
+    plainly = jv.METHODS[methods[0]].kind in ("average", "masks") or methods == [ALONE]
+    rules = RULES[:1] if plainly else RULES
     return enlarged(by_name(explain(model, x, some.classes, methods=methods, rules=rules)), some)
 
 
@@ -98,9 +99,8 @@ def main() -> None:
     poisoned, innocent = load_poisoned_demo(), jv.load_vgg16("demo")
     subjects, decoys = triggered(options.scenes)
     begun = time.monotonic()
-    alone = "input_x_gradient"  # with guided_grad_cam in the same call its maps are not its own
     quick = [n for n, m in jv.METHODS.items() if m.kind in ("one pass", "layer by layer")]
-    quick.remove(alone)
+    quick.remove(ALONE)
     result: dict = {"scenes": []}
     if options.output.exists():
         result = json.loads(options.output.read_text())
@@ -115,8 +115,8 @@ def main() -> None:
             "maps": {},
             "innocent": {},
         }
-    groups = [(kind, some) for kind in ("maps", "innocent") for some in (quick, [alone])]
-    groups += [("maps", [n]) for n in jv.METHODS if n not in (*quick, alone)]
+    groups = [(kind, some) for kind in ("maps", "innocent") for some in (quick, [ALONE])]
+    groups += [("maps", [n]) for n in jv.METHODS if n not in (*quick, ALONE)]
     for kind, methods in groups:
         table = result.setdefault(kind, {})
         if any(name.startswith(jv.METHODS[methods[0]].title) for name in table):

@@ -14,6 +14,7 @@ def measured(name: str) -> dict[str, Any]:
 
     Raises:
         KeyError: there is no such table.
+        FileNotFoundError: its script has not been run.
     """
     if name not in NAMES:
         raise KeyError(f"nothing of the name {name!r} was measured; wanted {', '.join(NAMES)}")
