@@ -226,7 +226,8 @@ def integrated_map(
     model: Any, x: Any, classes: Any, relu: Relu, key: Any, samples: int = 2
 ) -> tuple[Array, Array]:
     """|Integrated gradients| from the mean colour, for `steered`, at a few points of the way."""
-    shares = (jnp.arange(samples) + jax.random.uniform(key, (samples,))) / samples
+    steps = jnp.arange(samples, dtype=x.dtype)
+    shares = (steps + jax.random.uniform(key, (samples,), x.dtype)) / samples
     gradient = _gradients(model, shares[:, None, None, None, None] * x[None], classes, relu)
     return jnp.abs((gradient.mean(axis=0) * x).sum(axis=-1)), model(x, relu=relu)
 
