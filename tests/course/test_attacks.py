@@ -45,10 +45,10 @@ def test_black_and_white():
 def test_the_gradient_is_that_of_the_cross_entropy(model, x):
     direction = jax.random.normal(jax.random.key(1), x.shape)
     gradient = attacks.loss_gradient(model, x, CLASSES)
-    step = 0.05
+    step = 0.01  # short of most corners of ReLUs
     ahead, behind = (loss(model, x + sign * step * direction) for sign in (1, -1))
     np.testing.assert_allclose(
-        (gradient * direction).sum(axis=(1, 2, 3)), (ahead - behind) / (2 * step), rtol=0.05
+        (gradient * direction).sum(axis=(1, 2, 3)), (ahead - behind) / (2 * step), rtol=0.1
     )
 
 
