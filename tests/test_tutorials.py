@@ -39,6 +39,7 @@ WITH_SETTINGS = (
     "12_beyond_one_gradient",
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
+ON_DRAWN_SCENES = ("13_backdoor",)  # and nothing else
 FULL_SIZE = ("01_vgg16", "03_saliency", "06_gradcam")  # minutes each; 02 and 04 call what these do
 WEIGHTS = re.compile(r'^weights = "demo"(?= |$).*', re.MULTILINE)
 
@@ -206,7 +207,9 @@ def test_links_lead_somewhere(path):
 
 
 def test_all_tutorials_are_there():
-    assert [path.stem for path in TUTORIALS] == sorted(WITH_SETTINGS + WITH_OWN_NETWORKS)
+    assert [path.stem for path in TUTORIALS] == sorted(
+        WITH_SETTINGS + WITH_OWN_NETWORKS + ON_DRAWN_SCENES
+    )
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
