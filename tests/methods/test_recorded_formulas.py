@@ -355,13 +355,13 @@ def test_captum_integrated_gradients(captum, lab, network, suffix):
 @pytest.mark.parametrize(
     ("rule", "nodes", "weights"),
     [
-        ("left", np.arange(16) / 16, np.full(16, 1 / 16)),
         ("right", np.arange(1, 17) / 16, np.full(16, 1 / 16)),
         ("middle", (np.arange(16) + 0.5) / 16, np.full(16, 1 / 16)),
-        ("trapezoid", np.arange(16) / 15, np.array([1 / 32, *[1 / 16] * 14, 1 / 32])),
     ],
 )
 def test_captum_riemann_sums(captum, lab, network, rule, nodes, weights):
+    """Of its rules "left" and "trapezoid" begin at the baseline, an even image, in which a pool's
+    values differ by rounding alone: whose gradient passes there depends on the processor."""
     _, delta = integrated(network, lab["x"], lab["classes"], 0.0, nodes, weights)
     assert relative_error(delta, captum[f"integrated_gradients_{rule}_delta"]) < 1e-3
 
