@@ -95,12 +95,13 @@ def exercise_cells(cells: list[Any]) -> list[tuple[int, int, int]]:
 
 
 def pictures(notebook: Any) -> list[tuple[int, bytes]]:
-    """Return the PNG pictures that a notebook holds, each with the place of its cell."""
+    """Return the pictures that a notebook holds, PNG or JPEG, each with the place of its cell."""
     return [
-        (place, base64.b64decode(output["data"]["image/png"]))
+        (place, base64.b64decode(output["data"][kind]))
         for place, cell in enumerate(notebook.cells)
         for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        for kind in ("image/png", "image/jpeg")
+        if kind in output.get("data", {})
     ]
 
 

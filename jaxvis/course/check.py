@@ -1,7 +1,6 @@
 """Judge an answer and say what is wrong with it: `check`, and `hint` for one more hint."""
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -47,8 +46,7 @@ def check(name: str, names: Mapping[str, object]) -> None:
     judge, last_hint = EXERCISES[name]
     _waiting.clear()
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an answer on its way, which the student needs not
+        with np.errstate(all="ignore"):  # of an answer on its way
             print("Right:", judge(**_taken(judge, names)))
         return
     except NotYet as reason:

@@ -14,7 +14,8 @@ WITH_CODE = [path for path in sorted(DOCS.rglob("*.md")) if "```python\n" in pat
 
 
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: path.stem)
-def test_examples_run(path):
+def test_examples_run(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     names: dict = {}
     jax.config.update("jax_disable_most_optimizations", True)
     try:

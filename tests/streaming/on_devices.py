@@ -1,4 +1,4 @@
-"""Run by `test_devices` in a process of as many devices as it is told to have: maps, saved.
+"""Run by `test_every_device` in a process of as many devices as it is told to have: maps, saved.
 
 python on_devices.py FILE
 """
