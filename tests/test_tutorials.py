@@ -49,6 +49,7 @@ import warnings
 warnings.filterwarnings("error")
 for _module in ("IPython", "ipykernel", "traitlets", "zmq", "jupyter_client", "asyncio"):
     warnings.filterwarnings("default", module=_module)
+warnings.filterwarnings("ignore", message=".*_figure_formats_changed is deprecated")  # its own
 """
 
 
