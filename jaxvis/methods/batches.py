@@ -12,7 +12,7 @@ def filled(count: int, size: int) -> Iterator[tuple[int, Int[np.ndarray, " size"
     The last batch is filled up with the last row: of its results the first `count - start` count.
     """
     for start in range(0, count, size):
-        yield start, np.minimum(np.arange(start, start + size), count - 1)
+        yield start, start + filling(count - start, size)
 
 
 def filling(count: int, size: int) -> Int[np.ndarray, " size"]:

@@ -62,8 +62,9 @@ def explain_batches(
     if size < 1:
         raise InputError(f"batch_size is {batch_size}; wanted at least 1, or 'auto'")
     starts = range(0, total, size)
-    several = jax.local_devices()[: len(starts)]
-    devices = Devices(model, size, devices=several if len(several) > 1 else None, **options)
+    # No more devices than batches; the only one is not named, so that x stays where it is.
+    several = jax.local_devices()[: len(starts)] if jax.local_device_count() > 1 else None
+    devices = Devices(model, size, devices=several, **options)
     first = _step(x, targets, starts[: devices.count], devices)
     devices.compile(*first)
 
@@ -85,8 +86,8 @@ def _step(
     x: Any, classes: AnyArray | None, starts: Sequence[int], devices: Devices
 ) -> tuple[Any, Any]:
     """Return the images of some batches and their classes, filled up for all devices."""
-    rows = starts[0] + np.arange(devices.batch * devices.count)
-    return _rows(x, classes, np.minimum(rows, _count(x) - 1))
+    start = starts[0]
+    return _rows(x, classes, start + filling(_count(x) - start, devices.batch * devices.count))
 
 
 def _fill(whole: np.ndarray, part: np.ndarray, start: int) -> None:
