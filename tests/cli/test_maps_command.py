@@ -147,9 +147,8 @@ def test_what_reaches_the_network(place, monkeypatch, chosen):
             "last": "sigmoid"}  # fmt: skip
     arguments = [f"--{name}={value}" for name, value in told.items() if name != "size"]
     option = () if chosen is None else ("--precision", chosen)
-    done = in_here(
-        place, "maps", "pictures", "--out", "x.zarr", *arguments, "--size=64x96", *option
-    )
+    arguments += ["--network=imagenet", "--size=64x96"]
+    done = in_here(place, "maps", "pictures", "--out", "x.zarr", *arguments, *option)
     assert done.returncode == 2
     assert seen == {**told, "labels": None, "precision": chosen or "highest"}
 

@@ -807,6 +807,9 @@ def test_network(option, tmp_path):
 def test_photographs_want_the_imagenet_network(arguments, tmp_path):
     done = jaxvis(*arguments, "--out", tmp_path / "out")
     assert done.code == 4
+    assert "no --network is named, and the weights of the usual one" in done.err
+    done = jaxvis(*arguments, "--network", "imagenet", "--out", tmp_path / "out")
+    assert done.code == 4
     assert "imagenet: not here, and JAXVIS_OFFLINE is set" in done.err
 
 
