@@ -33,6 +33,8 @@ def fractions(rule, x, there, w, b):
         return tuple(rule.alpha * a - rule.beta * c for a, c in pairs)
     if kind == "Flat":
         return over(there[:, None] * np.ones_like(w), 0 * b)
+    if kind == "WSquare":
+        return over(there[:, None] * w**2, 0 * b)
     assert kind == "Box"
     low, high = (one_each(end, len(x)) for end in (rule.low, rule.high))
     box = z - there[:, None] * (low * np.maximum(w, 0) + high * np.minimum(w, 0))

@@ -19,6 +19,7 @@ rule         z_ij                                                               
 `ZPlus`      [x w]+, also called alpha 1 beta 0                                  [b]+
 `AlphaBeta`  alpha times the shares of [x w]+, minus beta times those of [x w]-  [b]+, [b]-
 `Flat`       1                                                                   0
+`WSquare`    w^2                                                                 0
 `Box`        x w - low [w]+ - high [w]-, also called z^B                         0
 ============ =================================================================== ==============
 
@@ -99,6 +100,15 @@ class Flat:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class WSquare:
+    """Inputs count by their weights alone; Montavon et al., arXiv 1512.02479 (2017), section 4.1.
+
+    Their rule has no biases. zennit counts b^2 among them unless it is told not to.
+    """
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Box:
     """For pixels, between `low` and `high`; Montavon et al., arXiv 1512.02479 (2017), section 4.2.
 
@@ -111,8 +121,10 @@ class Box:
     high: Any = None
 
 
-RelevanceRule = Epsilon | Gamma | ZPlus | AlphaBeta | Flat | Box
-RULE_KINDS = (Epsilon, Gamma, ZPlus, AlphaBeta, Flat, Box)
+RelevanceRule = Epsilon | Gamma | ZPlus | AlphaBeta | Flat | WSquare | Box
+RULE_KINDS = (Epsilon, Gamma, ZPlus, AlphaBeta, Flat, WSquare, Box)
+# These give relevance to inputs of 0 as well, so to units below 0 whose ReLU follows.
+GIVE_TO_ZEROS = (Flat, WSquare, Box)
 
 
 class Known(NamedTuple):
@@ -240,6 +252,8 @@ def _shares(rule: Any, x: Array, kernel: Any, bias: Any, z: Array, known: Known)
             ]
         case Flat():
             return [_Share(one, [_Term(jnp.ones_like(x), jnp.ones_like(kernel), None)])]
+        case WSquare():
+            return [_Share(one, [_Term(jnp.ones_like(x), kernel**2, None)])]
         case Box(low, high):
             low, high = (jnp.broadcast_to(row(a, x), x.shape)
                          for a in (low, high))  # fmt: skip

@@ -3,9 +3,9 @@
 No single rule is good everywhere. Near the logits relevance has to follow what the network did
 (`Epsilon`); in the convolutions that is as noisy as a gradient, and what speaks for a unit alone
 counts (`ZPlus`), or counts more (`Gamma`); pixels, which unlike all other inputs may be below 0,
-and whose 0 is no lack of anything, have rules of their own (`Flat`, `Box`). Montavon et al.,
-"Layer-Wise Relevance Propagation: An Overview" (2019), section 10.3; Kohlbrenner et al., "Towards
-Best Practice in Explaining Neural Network Decisions with LRP" (arXiv 1910.09840, 2019).
+and whose 0 is no lack of anything, have rules of their own (`Flat`, `WSquare`, `Box`). Montavon
+et al., "Layer-Wise Relevance Propagation: An Overview" (2019), section 10.3; Kohlbrenner et al.,
+"Towards Best Practice in Explaining Neural Network Decisions with LRP" (arXiv 1910.09840, 2019).
 """
 
 from collections.abc import Iterable, Mapping

@@ -22,9 +22,10 @@ from jaxvis.gradients.auto_mesh import on_auto_mesh
 from jaxvis.gradients.chain import Chain, Link, chain_of, dtype_of, plain
 from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.groups import on_several
-from jaxvis.gradients.relevance import PASSES, Box, Epsilon, Flat, Known, affine, passed
+from jaxvis.gradients.relevance import GIVE_TO_ZEROS, PASSES, Box, Epsilon, Known, affine, passed
 from jaxvis.gradients.relu import relu
 from jaxvis.gradients.target import (
+    Score,
     as_inputs,
     as_targets,
     channels_last,
@@ -33,6 +34,7 @@ from jaxvis.gradients.target import (
     check_target_shape,
     check_targets,
     logit_cotangents,
+    score_cotangent,
     several,
 )
 from jaxvis.methods.batches import filled
@@ -51,7 +53,7 @@ class Relevance(NamedTuple):
 
     Attributes:
         logits: of all classes.
-        start: the relevance of the class, at its logit.
+        start: the relevance of the class, at its logit; of a score, that of all logits together.
         pixels: what reached the network's input, channel by channel.
         biases: what biases kept.
         stabilisers: what was lost to terms that keep a denominator from 0, or at units to which no
@@ -77,6 +79,7 @@ def lrp(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
+    score: Score | None = None,
     composite: str | Composite = "epsilon_plus_flat",
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
@@ -100,12 +103,17 @@ def lrp(
         x: network input, one image or more.
         classes: index of the logit, one for all images, one per image, shape (n,), or k of every
             image, (n, k); None takes each image's largest logit.
+        score: in place of classes, a function from the logits to scores (n,). A logit z_k begins
+            with z_k d score / d z_k: under `contrast(a, b)` z_a is shared out, and what is z_b's
+            counts against it. All together are the score if it is a sum of multiples of logits. All
+            images are in one call.
         composite: a name in `jaxvis.methods.composites.COMPOSITES`, or a `Composite`.
         low, high: the lowest and highest values that the input can have, for the rule `Box`: one of
             each, or one for each channel. The model knows them where it knows its preprocessing:
             Keras's "caffe", say, has -mean and 255 - mean in the order BGR. Other rules have no use
             for them.
-        start: the relevance at the class's output: its "logit", or "one".
+        start: the relevance at the class's output: its "logit", or "one"; of a score, z_k
+            d score / d z_k or d score / d z_k.
         keep_channels: return (n, *k, height, width, channels), without the sum over channels.
         batch_size: how many images go together; memory grows with it, for the full VGG16 by about
             200 MB an image.
@@ -122,7 +130,7 @@ def lrp(
         NotImplementedError: the model has a layer for which there is no rule.
     """
     found = relevance(
-        model, x, classes, composite=composite, low=low, high=high, start=start,
+        model, x, classes, score=score, composite=composite, low=low, high=high, start=start,
         batch_size=batch_size,
     )  # fmt: skip
     return found.pixels if keep_channels else found.pixels.sum(axis=-1)
@@ -133,6 +141,7 @@ def relevance(
     x: Float[AnyArray, "n height width channels"],
     classes: ArrayLike | None = None,
     *,
+    score: Score | None = None,
     composite: str | Composite = "epsilon_plus_flat",
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
@@ -153,13 +162,14 @@ def relevance(
     model, images = on_auto_mesh(model), on_auto_mesh(as_inputs(x))
     getattr(model, "check_input", lambda x: None)(images)
     n = check_inputs(images)
-    targets = on_auto_mesh(as_targets(classes, None))
+    targets = on_auto_mesh(as_targets(classes, score))
     each: Any = targets
     if targets is not None:
         check_target_shape(targets, n)
         each = jnp.broadcast_to(targets, (n,)) if targets.ndim == 0 else targets
     apart = on_several(images)
-    size = n if apart else min(n, batch_size)
+    # A score may hold an array with a row for each image.
+    size = n if apart or score is not None else min(n, batch_size)
     # Numbers in rules are data: another epsilon compiles nothing anew.
     asked = jax.tree.map(jnp.asarray, asked)
     low, high = (None if end is None else jnp.asarray(end) for end in (low, high))
@@ -167,7 +177,7 @@ def relevance(
     for _, rows in filled(n, size):
         some = images if size == n else images[rows]
         asked_of = each if each is None or size == n else each[rows]
-        part, beyond = _propagate(model, some, asked_of, asked, low, high, start, apart)
+        part, beyond = _propagate(model, some, asked_of, score, asked, low, high, start, apart)
         check_targets(targets, part.logits)
         _check_range(beyond)
         parts.append(part)
@@ -178,8 +188,8 @@ def relevance(
 
 @Compiled
 def _propagate(
-    model: Any, x: Array, targets: Int[Array, "..."] | None, composite: Composite,
-    low: Array | None, high: Array | None, start: Start, apart: bool,
+    model: Any, x: Array, targets: Int[Array, "..."] | None, score: Score | None,
+    composite: Composite, low: Array | None, high: Array | None, start: Start, apart: bool,
 ) -> tuple[Relevance, Array | None]:  # fmt: skip
     """Return the relevance, and how far x lies outside of a box: the lowest and highest excess."""
     chain = chain_of(model)
@@ -201,7 +211,10 @@ def _propagate(
             logits, at_logits.sum(axis=1), pixels, biases=absorbed[:, 0], stabilisers=absorbed[:, 1]
         )
 
-    one_hots = logit_cotangents(logits, targets)
+    if score is None:
+        one_hots = logit_cotangents(logits, targets)
+    else:
+        one_hots = score_cotangent(logits, score, len(x))[None]
     if several(targets):
         axes = Relevance(None, 1, 1, 1, 1)  # type: ignore[arg-type]
         if apart:  # as in `one_pass`: vmap would gather images from their devices
@@ -224,10 +237,9 @@ def _forward(
 ) -> Array:
     """Return the logits, computed so that relevance goes back by the rules."""
     positive = False  # whether nothing is below 0 here
-    # These two give relevance to inputs of 0 too, so to units below 0 whose ReLU follows.
     names = list(rules)
     last = max(
-        (i for i, name in enumerate(names) if isinstance(rules[name], Flat | Box)), default=0
+        (i for i, name in enumerate(names) if isinstance(rules[name], GIVE_TO_ZEROS)), default=0
     )
     for link in chain.links:
         match link.kind:
@@ -326,13 +338,8 @@ def _check_range(beyond: Array | None) -> None:
 
 
 def _as_row(model: Any, x: Any, classes: Any, **options: Any) -> Array:
-    if options["score"] is not None:
-        raise InputError(
-            "there is a score, and relevance is that of a class's logit; wanted classes=, or "
-            "methods without lrp"
-        )
     channels_last(x, options["channel_axis"], x)
-    return lrp(model, x, classes)
+    return lrp(model, x, classes, score=options["score"])
 
 
 LRP = Method(

@@ -17,6 +17,7 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from jaxvis.errors import InputError
 from jaxvis.pictures.checks import check_images, finite_maps
 from jaxvis.pictures.kinds import SAVED
+from jaxvis.pictures.palette import EVEN
 from jaxvis.pictures.style import file_settings, plain_style
 from jaxvis.text import near_names
 
@@ -68,10 +69,11 @@ def upsample(
 
 
 def heat_map(
-    maps: Float[Any, "*n height width"], *, colormap: str = "jet"
+    maps: Float[Any, "*n height width"], *, colormap: str = EVEN
 ) -> UInt8[np.ndarray, "*n height width 3"]:
     """Return the colours, RGB, of the normalised maps in a Matplotlib colour map.
 
+    The default is perceptually even; the lab draws in "jet", whose yellow looks like an edge.
     Raises `ValueError` for a colour map that Matplotlib does not know, and as `normalize` does.
     """
     return colours(normalize(maps), colormap)
@@ -82,7 +84,7 @@ def overlay(
     maps: Float[Any, "*n height width"],
     *,
     alpha: float = 0.5,
-    colormap: str = "jet",
+    colormap: str = EVEN,
 ) -> UInt8[np.ndarray, "*n height width 3"]:
     """Return (1 - alpha) * image + alpha * heat_map(map), rounded; alpha in [0, 1].
 

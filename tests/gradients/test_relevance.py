@@ -15,6 +15,7 @@ from jaxvis.gradients.relevance import (
     Flat,
     Gamma,
     Known,
+    WSquare,
     ZPlus,
     affine,
     check_rule,
@@ -24,7 +25,7 @@ from jaxvis.gradients.relu import relu
 
 RULES = [
     Epsilon(), Epsilon(0.5), Epsilon(0.0), Gamma(), Gamma(3.0), ZPlus(), AlphaBeta(),
-    AlphaBeta(1.5, 0.5), Flat(), Box(-4.0, 3.5),
+    AlphaBeta(1.5, 0.5), Flat(), WSquare(), Box(-4.0, 3.5),
 ]  # fmt: skip
 
 
@@ -103,6 +104,7 @@ def test_in_ones_head():
         ZPlus(): (7.5, 0, 2.5, 0),
         AlphaBeta(2.0, 1.0): (15, -10, 5, 0),
         Flat(): (5, 5, 0, 0),
+        WSquare(): (9, 1, 0, 0),
         # 3 - 0 * 3, and -2 - 4 * -1
         Box(0.0, 4.0): (6, 4, 0, 0),
     }

@@ -217,6 +217,24 @@ def test_expected_gradients_of_a_linear_model(rng):
     assert not np.allclose(found, drawn[0], atol=0.05)
 
 
+@pytest.mark.parametrize("degree", [2, 3, 5])
+def test_expected_gradients_draw_their_shares_uniformly(rng, degree):
+    """From 0, of sum w x^d, each map is w x^d times mean d a^(d-1), whose distribution is known.
+
+    Of a uniform a that is 1, and its deviation (d - 1) / sqrt(2 d - 1) by the root of the samples.
+    """
+    model, w = polynomial(degree, rng)
+    x = rng.uniform(0.5, 1, size=(8, 4, 4, 3)).astype(np.float32)
+    samples = 500
+    maps = jv.expected_gradients(model, x, 0 * x[:1], 1, samples=samples, batch_size=2000)
+    whole = (w[1] * x.astype(np.float64) ** degree).sum(axis=-1)
+    means = (maps * whole).sum(axis=(1, 2)) / (whole**2).sum(axis=(1, 2))
+    np.testing.assert_allclose(maps, means[:, None, None] * whole, rtol=1e-3, atol=1e-4)
+    deviation = (degree - 1) / np.sqrt((2 * degree - 1) * samples)
+    assert np.all(np.abs(means - 1) < 4.5 * deviation)  # of 8 images, wrong once in 18,000
+    assert len(np.unique(means.round(6))) == 8  # images have draws of their own
+
+
 def test_expected_gradients_add_up_to_the_mean_difference(rng):
     """Completeness, of a quadratic score, as the number of samples grows.
 

@@ -166,8 +166,3 @@ ERRORS = {
 def test_errors(narrow, pixels, options, message):
     with pytest.raises(ValueError, match=message):
         jv.full_grad(narrow, pixels, **options)
-
-
-def test_relevance_of_a_score(narrow, pixels):
-    with pytest.raises(ValueError, match="relevance is that of a class's logit"):
-        jv.explain(narrow, pixels, methods=["lrp"], score=jv.scores.logit(1))

@@ -9,7 +9,7 @@ from relevance_by_hand import dense_backward, vgg16_relevance
 
 import jaxvis as jv
 from jaxvis.gradients.chain import Chain, Link
-from jaxvis.gradients.relevance import AlphaBeta, Box, Epsilon, Flat, Gamma, ZPlus
+from jaxvis.gradients.relevance import AlphaBeta, Box, Epsilon, Flat, Gamma, WSquare, ZPlus
 from jaxvis.methods.composites import COMPOSITES, Composite, composite_of, rules_of
 from jaxvis.methods.lrp import _propagate, relevance
 from jaxvis.models.heads import Affine, HeadLayer, dense
@@ -141,7 +141,8 @@ def test_with_biases_the_balance_says_where_it_went(narrow, images):
 def test_rules_that_give_to_inputs_of_0_inside_a_network(narrow, images):
     """Then units below 0 have relevance, and `Gamma` shares it out too."""
     box, flat = Box(-1000.0, 2000.0), Flat()  # each in a convolution and in a dense layer
-    names = {"block3_conv2": flat, "block4_conv1": box, "fc1": flat, "fc2": box}
+    names = {"block2_conv2": WSquare(), "block3_conv2": flat, "block4_conv1": box, "fc1": flat,
+             "fc2": box}  # fmt: skip
     composite = Composite(names, kinds={"Conv2D": Gamma(0.5), "Dense": Gamma(0.5)})
     wanted, _ = vgg16_relevance(narrow, images, [3, 5], lambda name, _: names.get(name, Gamma(0.5)))
     found = relevance(narrow, images, [3, 5], composite=composite)
@@ -188,6 +189,28 @@ def test_where_it_starts_is_a_factor(rng):
     one = np.asarray(jv.lrp(model, x, 3, start="one"))
     wanted = found.pixels.sum(axis=-1)
     assert relative_error(one * np.asarray(found.start)[:, None, None], wanted) < 1e-5
+
+
+def test_of_a_score_each_logit_begins_with_its_part(narrow, images):
+    """Relevance is linear in what it begins with, so that of single logits says what is wanted."""
+    one, other = (jv.lrp(narrow, images, c, composite="epsilon") for c in (3, 5))
+    found = relevance(narrow, images, score=jv.scores.contrast(3, 5), composite="epsilon")
+    assert relative_error(found.pixels.sum(-1), one - other) < 1e-5
+    logits = np.asarray(narrow(images))
+    np.testing.assert_allclose(found.start, logits[:, 3] - logits[:, 5], rtol=1e-4)
+    chosen = np.array([[3.0, 0.5], [0.25, 2.0]], np.float32)  # a row for each image
+
+    def weighed(z):
+        return z[:, 3] * chosen[:, 0] + z[:, 5] * chosen[:, 1]
+
+    found = jv.lrp(narrow, images, score=weighed, composite="epsilon", batch_size=1)
+    rows = chosen[:, :, None, None]
+    assert relative_error(found, rows[:, 0] * one + rows[:, 1] * other) < 1e-5
+    # Of one that is no sum, what its gradient says; from 1, without the logit itself.
+    at_one = jv.lrp(narrow, images, score=lambda z: z[:, 3] ** 2, composite="epsilon", start="one")
+    assert relative_error(at_one, 2 * np.asarray(one)) < 1e-5
+    by_row = jv.explain(narrow, images, methods=["lrp"], score=jv.scores.contrast(3, 5)).lrp["any"]
+    assert relative_error(by_row, jv.lrp(narrow, images, 3) - jv.lrp(narrow, images, 5)) < 1e-5
 
 
 def test_channels_may_be_kept(narrow, images):
@@ -448,6 +471,8 @@ def test_without_a_relu_between_inputs_have_both_signs(rng):
          "x goes 12.* below the lowest and 0 above the highest"),
         ({"composite": "epsilon_plus_box", "low": [-130.0] * 3, "high": [100.0] * 3}, ValueError,
          "x goes 0 below the lowest and 5.* above the highest"),
+        ({"classes": 1, "score": jv.scores.logit(1)}, ValueError, "both classes and score="),
+        ({"score": lambda z: z}, ValueError, r"score returned shape \(2, 7\)"),
         ({"classes": 7}, ValueError, "classes are 7; wanted indices from 0 to 6"),
         ({"classes": [1, 2, 3]}, ValueError, r"shape \(3,\); wanted one index"),
         ({"classes": "goose"}, TypeError, "wanted indices: model.class_index"),

@@ -453,8 +453,8 @@ def test_a_sheet_of_many_images_shows_each_once(count, columns, tmp_path, monkey
     maps, cams = rng.gamma(0.5, 1, (count, SIZE, SIZE)), rng.gamma(1, 1, (count, 6, 6))
     titles = [f"image {number}\ngoose 97.1 %" for number in range(count)]
     own = np.stack([np.minimum(a, np.percentile(a, 99.5)) for a in maps])
-    own = render.heat_map(own)
-    over = render.overlay(images, render.upsample(cams, (SIZE, SIZE)))
+    own = render.heat_map(own, colormap="jet")
+    over = render.overlay(images, render.upsample(cams, (SIZE, SIZE)), colormap="jet")
     row = np.clip(maps / np.percentile(maps, 99.5), 0, 1)
     row = matplotlib.colormaps["jet"](row, bytes=True)[..., :3]
     made = {
@@ -552,7 +552,8 @@ def test_a_map_of_one_point_is_shown_whole():
     maps = np.zeros((1, *images_of(1).shape[1:3]))
     maps[0, 5, 6] = 3
     figure = figures.figure_saliency(images_of(1), maps, None, title=None)
-    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), render.heat_map(maps)[0])
+    whole = render.heat_map(maps, colormap="jet")[0]
+    np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), whole)
 
 
 def test_each_map_stays_under_its_image_in_every_line():
@@ -560,7 +561,8 @@ def test_each_map_stays_under_its_image_in_every_line():
     figure = figures.figure_saliency(images, maps, None, title=None)
     lines = [figure.axes[:4], figure.axes[4:8], figure.axes[8:11], figure.axes[11:]]
     shown = [[panel.images[0].get_array() for panel in line] for line in lines]
-    coloured = render.heat_map(np.stack([np.minimum(a, np.percentile(a, 99.5)) for a in maps]))
+    clipped = np.stack([np.minimum(a, np.percentile(a, 99.5)) for a in maps])
+    coloured = render.heat_map(clipped, colormap="jet")
     for found, wanted in zip(
         shown, [images[:4], coloured[:4], images[4:], coloured[4:]], strict=True
     ):

@@ -156,7 +156,7 @@ def test_upsample_refuses_sizes(size):
 
 
 def test_heat_map_is_the_colour_map():
-    found = render.heat_map([[[0.0, 2.0, 4.0]]])
+    found = render.heat_map([[[0.0, 2.0, 4.0]]], colormap="jet")
     assert found.shape == (1, 1, 3, 3)
     assert found.dtype == np.uint8
     blue, green, red = found[0, 0]
@@ -165,6 +165,23 @@ def test_heat_map_is_the_colour_map():
     assert green[1] == 255
     assert 126 <= red[0] <= 128
     assert red[1] == red[2] == 0
+
+
+def test_colours_are_even_unless_asked_for():
+    """Equal steps of a map are equal steps of lightness (CIE L*): in jet they go up and down."""
+    ramp = np.linspace(0, 1, 65)[None]
+
+    def lightness(rgb):
+        linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
+        return 116 * np.cbrt(linear @ [0.2126, 0.7152, 0.0722]) - 16
+
+    found = lightness(render.heat_map(ramp)[0] / 255)
+    steps = np.diff(found[4:])  # below, L* is the linear part of its definition
+    assert steps.min() > 0.5 * steps.mean()
+    assert steps.max() < 2 * steps.mean()
+    assert np.diff(lightness(render.heat_map(ramp, colormap="jet")[0] / 255)).min() < 0
+    grey = np.zeros((1, 65, 3), np.uint8)
+    np.testing.assert_array_equal(render.overlay(grey, ramp, alpha=1), render.heat_map(ramp))
 
 
 def test_every_colour_map_works():
