@@ -6,8 +6,11 @@ by what it does.
 """
 
 from jaxvis.course import (
+    adversarial,
     any_model,
+    backdoor,
     beyond_one_gradient,
+    fooling_the_map,
     gradcam,
     gradient_microscope,
     images,
@@ -35,4 +38,7 @@ LESSONS = (
     your_own_model,
     any_model,
     beyond_one_gradient,
+    backdoor,
+    adversarial,
+    fooling_the_map,
 )

@@ -50,6 +50,14 @@ def numbers(
     return found
 
 
+def finite(answer: object, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The same, of numbers that are all finite."""
+    found = numbers(answer, name, shape, "Print both shapes.")
+    if not np.isfinite(found).all():
+        raise NotYet(f"{name} has values that are not finite.", "A division by 0, or exp of much.")
+    return found
+
+
 def pair(answer: object, name: str, *hints: str) -> tuple[object, object]:
     """Two things, whether in a tuple, a list or an array."""
     if answer is None:

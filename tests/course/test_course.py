@@ -3,6 +3,7 @@
 Answers are run as a notebook runs them: code, in a namespace with the notebook's names.
 """
 
+import inspect
 import linecache
 import re
 import textwrap
@@ -17,8 +18,11 @@ import nbformat
 import numpy as np
 import pytest
 from answers import (  # noqa: F401 - the files are looked up by the names of the lessons
+    adversarial,
     any_model,
+    backdoor,
     beyond_one_gradient,
+    fooling_the_map,
     gradcam,
     gradient_microscope,
     images,
@@ -33,6 +37,7 @@ from answers import (  # noqa: F401 - the files are looked up by the names of th
 
 import jaxvis as jv
 from jaxvis import course
+from jaxvis.course import attacks
 from jaxvis.course import images as course_images
 from jaxvis.course.attempt import explained
 from jaxvis.course.check import EXERCISES
@@ -44,7 +49,7 @@ NUMBER = count()
 
 @cache
 def cells(lesson):
-    (path,) = TUTORIALS.glob(f"[0-9][0-9]_{lesson}.ipynb")
+    (path,) = TUTORIALS.rglob(f"[0-9][0-9]_{lesson}.ipynb")
     return nbformat.read(path, as_version=4).cells
 
 
@@ -118,6 +123,12 @@ def of_lesson(lesson):
         run_cell_with(lesson, "def initial", names)
     if lesson == "any_model":
         names["Literal"] = jax.extend.core.Literal
+    if lesson == "adversarial":
+        names |= {"attacks": attacks, "LOWEST": attacks.LOWEST, "HIGHEST": attacks.HIGHEST}
+        names |= {
+            "LOW": attacks.LOWEST[None, None, None],
+            "HIGH": attacks.HIGHEST[None, None, None],
+        }
     return names
 
 
@@ -223,6 +234,32 @@ def test_an_exception_that_a_check_did_not_think_of_as_well(capsys):
 
     course.check("softmax", {"softmax": lambda z: Odd()})
     assert "could not be compared: OSError" in capsys.readouterr().out
+
+
+OF_ONE_FUNCTION = [
+    name for name, one in EXERCISES.items() if [*inspect.signature(one.judge).parameters] == [name]
+]
+
+
+@pytest.mark.parametrize("name", OF_ONE_FUNCTION)
+def test_nothing_comes_out_as_a_traceback(capsys, name):
+    for answer in [
+        lambda *_: None,
+        lambda *_: "text",
+        lambda *_: {},
+        lambda *_: np.nan,
+        lambda *_: [[1, 2], [3]],
+        lambda *_: 1 / 0,
+        lambda *_: undefined,
+        lambda: 0,
+        lambda *_: np.zeros(3)[5],
+        None,
+        "text",
+    ]:
+        course.check(name, {name: answer})
+        said = capsys.readouterr().out
+        assert said.startswith("Not yet: "), said
+        assert "\nHint: " in said
 
 
 @pytest.mark.parametrize("message", ["", "first\nsecond", "long " * 100])
