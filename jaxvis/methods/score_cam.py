@@ -45,7 +45,9 @@ def score_cam(
 ) -> Float[Array, "n h w"]:
     """Return relu(sum_c w_c A_c), w_c from the score of x * M_c, M_c = A_c enlarged, in [0, 1].
 
-    Raw: at least 0, not scaled. A channel that is constant has an M_c of 0.
+    Raw: at least 0, not scaled. A channel that is constant has an M_c of 0. The weights of "class"
+    and "channels" are never negative, so `layer` should end with a ReLU, as VGG16's do: elsewhere a
+    channel that is below 0 at a place counts against the place, whatever it is there.
 
     Args:
         model, x, classes, layer, grid, channel_axis: as in `grad_cam`, but x is one array, and
