@@ -1,5 +1,6 @@
 """The whole suite runs under strict dtype promotion and rank promotion; warnings are errors."""
 
+import gc
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -28,6 +29,16 @@ def x64():
     """Double precision for one test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_to_collect():
+    """The collector of garbage looks at what a file makes, not at what all files before have kept.
+
+    That is gigabytes of programs and jaxprs after some 50 files, and seconds for `gc.collect()`.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

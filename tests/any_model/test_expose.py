@@ -600,8 +600,9 @@ assert len(jax.devices()) == 2 and np.abs(wanted).max() > 0
 
 
 def test_inside_and_around_shard_map():
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | flags, timeout=120)
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
+    two = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | two, timeout=120)
 
 
 def test_relus_of_a_package_whose_name_begins_like_jax(tmp_path, monkeypatch):

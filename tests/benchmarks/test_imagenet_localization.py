@@ -90,7 +90,8 @@ def command(data, results, *extra):
 
 def run(data, results, *extra, flags=""):
     return subprocess.run(
-        command(data, results, *extra), env=os.environ | STRICT | {"XLA_FLAGS": flags},
+        command(data, results, *extra),
+        env=os.environ | STRICT | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flags}"},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 

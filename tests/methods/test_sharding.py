@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def test_on_four_devices():
-    four = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"
+    four = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     script = Path(__file__).with_name("on_four_devices.py")
     done = subprocess.run(
         [sys.executable, "-W", "error", script],

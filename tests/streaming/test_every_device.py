@@ -20,7 +20,7 @@ def test_eight_devices_are_as_one(tmp_path):
     script = Path(__file__).with_name("on_devices.py")
     found = []
     for count in (1, 8):
-        flags = f"--xla_force_host_platform_device_count={count}"
+        flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"
         done = subprocess.run(
             [sys.executable, "-W", "error", script, tmp_path / f"{count}.npz"],
             env=os.environ

@@ -1,7 +1,6 @@
 """PyTorch's old files: what is read, what is refused, and that nothing in them ever runs."""
 
 import builtins
-import gc
 import io
 import os
 import pickle
@@ -178,18 +177,9 @@ BOMBS = {
 }
 
 
-@pytest.fixture
-def little_to_collect():
-    """The collector of garbage looks at what a test makes, and not at what all others have left."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("part", ["magic", "protocol", "system", "state", "keys"])
-def test_no_small_file_takes_much_time_or_memory(name, part, nothing_runs, little_to_collect):
+def test_no_small_file_takes_much_time_or_memory(name, part, nothing_runs):
     content = torch_bytes(small_arrays(), **{part: BOMBS[name]})
     start = time.process_time()
     tracemalloc.start()
