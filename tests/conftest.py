@@ -19,6 +19,10 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+# Of slow tests, the cases that take minutes each and that one other of their kind stands for.
+long = pytest.mark.skipif("JAXVIS_LONG" not in os.environ, reason="minutes; JAXVIS_LONG=1 runs it")
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(0))

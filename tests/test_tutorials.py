@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import long
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -235,7 +236,9 @@ def full_size_file(tmp_path_factory):
 
 
 @pytest.mark.slow  # minutes each
-@pytest.mark.parametrize("name", FULL_SIZE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[long] if name != "03_saliency" else []) for name in FULL_SIZE]
+)
 def test_the_lab_runs_on_a_full_size_network(name, full_size_file, tmp_path):
     notebook = nbformat.read(TUTORIALS[0].with_stem(name), as_version=4)
     replaced = 0

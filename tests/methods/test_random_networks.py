@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from conftest import long
 from random_networks import EXPOSED, GATES, KINDS, by_hand, images, plan, weights
 
 import jaxvis as jv
@@ -108,7 +109,9 @@ def test_some(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(FEW, FEW + PLANS))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(FEW + n, marks=[long] if n % 2 else []) for n in range(PLANS)]
+)
 def test_120_networks(seed):
     assert PLANS * DRAWS == 120
     assert check(seed, DRAWS) == DRAWS

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+from conftest import long
 
 import jaxvis as jv
 
@@ -22,6 +23,8 @@ NETWORKS = {
     "EfficientNetB0": ("top_activation", "avg_pool", ("silu",)),
     "ConvNeXtTiny": (None, "convnext_tiny_head_gap", ("gelu",)),
 }
+
+LONG = ("VGG19", "DenseNet121", "EfficientNetB0")
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +72,9 @@ def function_of(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[long] if name in LONG else []) for name in NETWORKS]
+)
 def test_maps_are_those_of_keras(name, monkeypatch):
     layer, behind, forms = NETWORKS[name]
     model, twin = built(name, "softmax"), built(name, None)
