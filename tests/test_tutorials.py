@@ -41,7 +41,7 @@ WITH_SETTINGS = (
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
 ON_DRAWN_SCENES = ("13_backdoor",)  # and nothing else
-FULL_SIZE = ("01_vgg16", "03_saliency", "06_gradcam")  # minutes each; 02 and 04 call what these do
+FULL_SIZE = ("03_saliency", "01_vgg16", "06_gradcam")  # minutes each; 02 and 04 call what these do
 WEIGHTS = re.compile(r'^weights = "demo"(?= |$).*', re.MULTILINE)
 
 # Run before anything else in the kernel. What IPython does between the cells is not the tutorial's.
@@ -237,7 +237,7 @@ def full_size_file(tmp_path_factory):
 
 @pytest.mark.slow  # minutes each
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[long] if name != "03_saliency" else []) for name in FULL_SIZE]
+    "name", [FULL_SIZE[0], *(pytest.param(name, marks=long) for name in FULL_SIZE[1:])]
 )
 def test_the_lab_runs_on_a_full_size_network(name, full_size_file, tmp_path):
     notebook = nbformat.read(TUTORIALS[0].with_stem(name), as_version=4)
