@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from conftest import relative_error
+from conftest import long, relative_error
 from finetuned import (
     FORMS,
     Kind,
@@ -34,7 +34,12 @@ def photographs(kind: Kind) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "seed", [*range(FAST), *(pytest.param(n, marks=pytest.mark.slow) for n in range(FAST, 20))]
+    "seed",
+    [
+        *range(FAST),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in range(FAST, 10)),
+        *(pytest.param(n, marks=[pytest.mark.slow, long]) for n in range(10, 20)),
+    ],
 )
 def test_drawn_heads(tmp_path, seed):
     """Each has another front, pooling, row of layers, output, size and form of file."""
