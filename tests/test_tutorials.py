@@ -106,6 +106,7 @@ def execute(notebook: NotebookNode, folder: Path) -> dict[str, NotebookNode]:
     )
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "",  # optimised, as readers have it
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     environment.pop("PYTEST_CURRENT_TEST", None)  # else ipykernel leaves C++'s stderr alone
