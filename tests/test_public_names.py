@@ -100,7 +100,7 @@ SIGNATURES = {
     "preprocess=?, bounds=?, steps=?, key=?, optimizer=?, parametrization=?, "
     "normalize_gradient=?, total_variation=?, norm=?, norm_order=?, jitter=?, rotation=?, scale=?, "
     "keep=?, progress=?)",
-    "lrp": "(model, x, classes=?, *, composite=?, low=?, high=?, start=?, keep_channels=?, "
+    "lrp": "(model, x, classes=?, *, score=?, composite=?, low=?, high=?, start=?, keep_channels=?, "
     "batch_size=?)",
     "normalize": "(maps)",
     "photographs": "()",
