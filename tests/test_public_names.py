@@ -100,8 +100,8 @@ SIGNATURES = {
     "preprocess=?, bounds=?, steps=?, key=?, optimizer=?, parametrization=?, "
     "normalize_gradient=?, total_variation=?, norm=?, norm_order=?, jitter=?, rotation=?, scale=?, "
     "keep=?, progress=?)",
-    "lrp": "(model, x, classes=?, *, score=?, composite=?, low=?, high=?, start=?, keep_channels=?, "
-    "batch_size=?)",
+    "lrp": "(model, x, classes=?, *, score=?, composite=?, low=?, high=?, start=?, "
+    "keep_channels=?, batch_size=?)",
     "normalize": "(maps)",
     "photographs": "()",
     "open_maps": "(path)",
