@@ -84,6 +84,18 @@ def logit_cotangents(
     return jax.nn.one_hot(rows.T, classes, dtype=logits.dtype)
 
 
+def cotangent_of(
+    outputs: Any, targets: Int[Array, "..."] | None, score: Score | None, n: int
+) -> Any:
+    """Return what one way back starts with: d score / d outputs, or d logit / d logits.
+
+    Without a score, outputs are logits and targets one class of each image.
+    """
+    if score is not None:
+        return score_cotangent(outputs, score, n)
+    return logit_cotangents(outputs, targets)[0]
+
+
 def check_target_shape(targets: Int[AnyArray, "..."], n: int) -> None:
     """Raise ValueError unless targets are one index, (n,) or (n, k), for n images."""
     shape = targets.shape

@@ -27,8 +27,7 @@ from jaxvis.gradients.target import (
     channels_last,
     check_logits,
     check_targets,
-    logit_cotangents,
-    score_cotangent,
+    cotangent_of,
 )
 from jaxvis.methods.batches import filled
 from jaxvis.methods.enlarge import enlarged
@@ -151,10 +150,7 @@ def _explained(
         at, pull_relu = jax.vjp(relu, at) if link.relu else (at, lambda g: (g,))
         ways_back.append((link, pull, pull_relu))
     check_logits(at, len(x))
-    if score is not None:
-        g = score_cotangent(at, score, len(x))
-    else:
-        g = logit_cotangents(at, targets)[0]
+    g = cotangent_of(at, targets, score, len(x))
     biases = {}
     for link, pull, pull_relu in reversed(ways_back):
         (g,) = pull_relu(g)

@@ -33,8 +33,8 @@ from jaxvis.gradients.target import (
     check_logits,
     check_target_shape,
     check_targets,
+    cotangent_of,
     logit_cotangents,
-    score_cotangent,
     several,
 )
 from jaxvis.methods.batches import filled
@@ -211,11 +211,8 @@ def _propagate(
             logits, at_logits.sum(axis=1), pixels, biases=absorbed[:, 0], stabilisers=absorbed[:, 1]
         )
 
-    if score is None:
-        one_hots = logit_cotangents(logits, targets)
-    else:
-        one_hots = score_cotangent(logits, score, len(x))[None]
     if several(targets):
+        one_hots = logit_cotangents(logits, targets)
         axes = Relevance(None, 1, 1, 1, 1)  # type: ignore[arg-type]
         if apart:  # as in `one_pass`: vmap would gather images from their devices
             found = jax.lax.map(shared_out, one_hots)
@@ -224,7 +221,7 @@ def _propagate(
         else:
             found = jax.vmap(shared_out, out_axes=axes)(one_hots)
     else:
-        found = shared_out(one_hots[0])
+        found = shared_out(cotangent_of(logits, targets, score, len(x)))
     if box is None:
         return found, None
     slack = 1e-3 * (box[1] - box[0])  # rounding

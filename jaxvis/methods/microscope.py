@@ -29,8 +29,7 @@ from jaxvis.gradients.target import (
     check_inputs,
     check_logits,
     check_targets,
-    logit_cotangents,
-    score_cotangent,
+    cotangent_of,
     several,
 )
 from jaxvis.types import AnyArray
@@ -135,12 +134,9 @@ def _look(
     _, shapes = jax.eval_shape(lambda: run(None))
     taps = [(jnp.zeros(a.shape, a.dtype), jnp.zeros(a.shape, a.dtype)) for a in shapes]
     logits, pull, inputs = jax.vjp(run, taps, has_aux=True)
-    if score is not None:
-        cotangent = score_cotangent(logits, score, n)
-    else:
+    if score is None:
         check_logits(logits, n)
-        cotangent = logit_cotangents(logits, targets)[0]
-    (seen,) = pull(cotangent)
+    (seen,) = pull(cotangent_of(logits, targets, score, n))
     return logits, [
         AtRelu(arrives, passed, value > 0)
         for (passed, arrives), value in zip(seen, inputs, strict=True)

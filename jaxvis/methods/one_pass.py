@@ -38,8 +38,8 @@ from jaxvis.gradients.target import (
     check_inputs,
     check_logits,
     check_targets,
+    cotangent_of,
     logit_cotangents,
-    score_cotangent,
     several,
 )
 from jaxvis.methods.method import ANY, Method, Pass
@@ -138,17 +138,16 @@ def one_pass(
 
     def under(relu: Relu) -> tuple[Any, list]:
         logits, explain_with = _differentiated(model, x, NotedRelu(relu, calls), asked, group)
-        if asked.score is not None:
-            cotangent = score_cotangent(logits, asked.score, n)
-            return logits, explain_with(cotangent)
-        check_logits(logits, n)
+        if asked.score is None:
+            check_logits(logits, n)
+        if not several(targets):
+            return logits, explain_with(cotangent_of(logits, targets, asked.score, n))
         cotangents = logit_cotangents(logits, targets)
-        if several(targets) and apart:
+        if apart:
             maps = jax.lax.map(explain_with, cotangents)
             return logits, jax.tree.map(lambda a: jnp.moveaxis(a, 0, 1), maps)
-        if several(targets):  # an axis for the classes, behind that of the images
-            return logits, jax.vmap(explain_with, out_axes=1)(cotangents)
-        return logits, explain_with(cotangents[0])
+        # an axis for the classes, behind that of the images
+        return logits, jax.vmap(explain_with, out_axes=1)(cotangents)
 
     by_data: list = []
     if rules is not None and apart:
