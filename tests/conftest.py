@@ -23,6 +23,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 long = pytest.mark.skipif("JAXVIS_LONG" not in os.environ, reason="minutes; JAXVIS_LONG=1 runs it")
 
 
+def forced_devices(count: int) -> dict[str, str]:
+    """Environment variables with which a CPU pretends to be so many devices, else as here."""
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"
+    return {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(0))

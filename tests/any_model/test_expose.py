@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
+from conftest import forced_devices
 from networks import ALL, dense, linen, normal
 
 import jaxvis as jv
@@ -600,8 +601,7 @@ assert len(jax.devices()) == 2 and np.abs(wanted).max() > 0
 
 
 def test_inside_and_around_shard_map():
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
-    two = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    two = forced_devices(2)
     subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | two, timeout=120)
 
 

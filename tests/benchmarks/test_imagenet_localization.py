@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
+from conftest import forced_devices
 from PIL import Image
 
 import jaxvis as jv
@@ -88,10 +89,10 @@ def command(data, results, *extra):
             "--batch", str(BATCH), *extra]  # fmt: skip
 
 
-def run(data, results, *extra, flags=""):
+def run(data, results, *extra, devices=1):
     return subprocess.run(
         command(data, results, *extra),
-        env=os.environ | STRICT | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flags}"},
+        env=os.environ | STRICT | forced_devices(devices),
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
@@ -270,7 +271,7 @@ def test_what_was_done_before_the_kill_is_not_done_again(resumed):
 def test_two_devices_find_the_same_in_one_go(data, resumed, tmp_path):
     """Also with a batch that leaves the second device nothing but padding."""
     results, done = resumed
-    both = run(data, tmp_path / "two.jsonl", flags="--xla_force_host_platform_device_count=2")
+    both = run(data, tmp_path / "two.jsonl", devices=2)
     assert both.returncode == 0, both.stderr
     assert both.stdout == done.stdout
     lines = [json.loads(line) for line in (tmp_path / "two.jsonl").read_text().splitlines()[1:]]

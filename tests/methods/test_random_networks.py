@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from conftest import long
+from conftest import forced_devices, long
 from random_networks import EXPOSED, GATES, KINDS, by_hand, images, plan, weights
 
 import jaxvis as jv
@@ -133,8 +133,7 @@ def test_sharded_over_two_devices():
     """Images on two devices, as a CPU can pretend to have them."""
     here = Path(__file__).parent
     paths = [str(here), str(here.parent), str(here.parents[1])]
-    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
     subprocess.run(
         [sys.executable, "-c", SHARDED.format(path=paths, first=100)],
-        env={**os.environ, "XLA_FLAGS": flags}, check=True,
+        env=os.environ | forced_devices(2), check=True,
     )  # fmt: skip

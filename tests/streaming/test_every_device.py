@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from conftest import forced_devices
 from small import network
 
 import jaxvis as jv
@@ -20,11 +21,9 @@ def test_eight_devices_are_as_one(tmp_path):
     script = Path(__file__).with_name("on_devices.py")
     found = []
     for count in (1, 8):
-        flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"
         done = subprocess.run(
             [sys.executable, "-W", "error", script, tmp_path / f"{count}.npz"],
-            env=os.environ
-            | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | forced_devices(count) | {"PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
         )
