@@ -79,19 +79,20 @@ def pgd(pgd):
     if all(np.array_equal(one, start) for one in asked):
         raise NotYet("every gradient is taken at x.", "At where you are: gradient_of(now).")
     change = found - start
-    if (
-        not same(change, np.full_like(change, 8))
-        and max(np.abs(one - start).max() for one in asked) > 3.001
-    ):
+
+    def gone(by: float) -> bool:
+        return same(change, np.full_like(change, by))
+
+    if not gone(8) and max(np.abs(one - start).max() for one in asked) > 3.001:
         raise NotYet("between the steps it leaves the box.", "Clip after every step.")
-    if same(change, np.full_like(change, 8)):
+    if gone(8):
         raise NotYet(
             "4 steps of 2 have gone 8 away, further than epsilon = 3.",
             "After each step, jnp.clip(now, x - epsilon, x + epsilon).",
         )
-    if same(change, np.full_like(change, -3)) or same(change, np.full_like(change, -8)):
-        raise NotYet("downhill.", "Now + step * jnp.sign(...).")
-    if not same(change, np.full_like(change, 3)):
+    if gone(-3) or gone(-8):
+        raise NotYet("downhill.", "now + step * jnp.sign(...).")
+    if not gone(3):
         raise NotYet(
             f"with a gradient that always points up, wanted x + 3 at the end, not {change.ravel()} away.",
             "Steps of length `step`, by the sign; the box is x - epsilon to x + epsilon, round the first picture.",
@@ -136,7 +137,7 @@ def roc_area(roc_area):
         raise NotYet("this is how often the clean one scores higher.", "attacked > clean.")
     if not 0 <= found <= 1:
         raise NotYet(f"{found:.3g} is no share.", "The mean over all pairs, not the sum.")
-    if same(found, (attacked[: len(attacked)] > clean[: len(attacked)]).mean()):
+    if same(found, (attacked > clean[: len(attacked)]).mean()):
         raise NotYet(
             "only pictures at the same place are compared.",
             "All pairs: attacked[:, None] > clean[None, :].",

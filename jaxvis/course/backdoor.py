@@ -11,9 +11,12 @@ def attack_success(attack_success):
     """attack_success(answers, truth, target): how often scenes of other classes become target."""
     answers = np.array([2, 2, 0, 2, 1, 2, 0, 3, 1])
     truth = np.array([0, 2, 0, 1, 1, 2, 3, 3, 0])
-    found = float(
-        finite(attempt(attack_success, answers.copy(), truth.copy(), 2), "the answer", ())
-    )
+
+    def of(target: int) -> float:
+        answer = attempt(attack_success, answers.copy(), truth.copy(), target)
+        return float(finite(answer, "the answer", ()))
+
+    found = of(2)
     others = truth != 2
     wanted = float((answers[others] == 2).mean())
     if not 0 <= found <= 1:
@@ -41,10 +44,7 @@ def attack_success(attack_success):
             f"of seven scenes of other classes two become the target here: {wanted:.3f} is wanted, not {found:.3g}.",
             "keep = truth != target, then (answers[keep] == target).mean().",
         )
-    other = float(
-        finite(attempt(attack_success, answers.copy(), truth.copy(), 3), "the answer", ())
-    )
-    if not same(other, 0):
+    if not same(of(3), 0):
         raise NotYet("right for target 2, wrong for another one.", "Use the `target` handed in.")
     return "scenes of keys cannot be attacked, so they do not count."
 
@@ -73,7 +73,7 @@ def cover(cover):
     wanted[15:26, 25:36] = True
     if (changed & ~wanted).any() or changed.sum() < 0.9 * wanted.sum():
         rows, columns = np.nonzero(changed)
-        if wanted.T[:40].sum() and abs(rows.mean() - 30) < 3 and abs(columns.mean() - 20) < 3:
+        if abs(rows.mean() - 30) < 3 and abs(columns.mean() - 20) < 3:
             raise NotYet("rows and columns are exchanged.", "np.unravel_index gives the row first.")
         if (rows.min(), columns.min()) == (20, 30):
             raise NotYet(

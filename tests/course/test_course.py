@@ -125,10 +125,6 @@ def of_lesson(lesson):
         names["Literal"] = jax.extend.core.Literal
     if lesson == "adversarial":
         names |= {"attacks": attacks, "LOWEST": attacks.LOWEST, "HIGHEST": attacks.HIGHEST}
-        names |= {
-            "LOW": attacks.LOWEST[None, None, None],
-            "HIGH": attacks.HIGHEST[None, None, None],
-        }
     return names
 
 

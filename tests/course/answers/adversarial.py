@@ -1,19 +1,31 @@
 """Notebook 14."""
 
+SIGN = """
+def right_fgsm(x, gradient, epsilon):
+    return jnp.clip(x + epsilon * jnp.sign(gradient), LOWEST, HIGHEST)
+"""
+STEPS = """
+def right_pgd(x, gradient_of, epsilon, step, steps):
+    now = x
+    for _ in range(steps):
+        now = now + step * jnp.sign(gradient_of(now))
+        now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOWEST, HIGHEST)
+    return now
+"""
 RIGHT = {
     "fgsm": [
         """
         def fgsm(x, gradient, epsilon):
-            return jnp.clip(x + epsilon * jnp.sign(gradient), LOW, HIGH)
+            return jnp.clip(x + epsilon * jnp.sign(gradient), LOWEST, HIGHEST)
         """,
         """
         def fgsm(x, gradient, epsilon):
-            return np.minimum(np.maximum(np.array(x) + epsilon * np.sign(gradient), LOW), HIGH)
+            return np.minimum(np.maximum(np.array(x) + epsilon * np.sign(gradient), LOWEST), HIGHEST)
         """,
         """
         def fgsm(x, gradient, epsilon):
             moved = jnp.where(gradient > 0, x + epsilon, jnp.where(gradient < 0, x - epsilon, x))
-            return jnp.clip(moved, LOW, HIGH)
+            return jnp.clip(moved, LOWEST, HIGHEST)
         """,
     ],
     "pgd": [
@@ -22,7 +34,7 @@ RIGHT = {
             now = x
             for _ in range(steps):
                 now = now + step * jnp.sign(gradient_of(now))
-                now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOW, HIGH)
+                now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOWEST, HIGHEST)
             return now
         """,
         """
@@ -30,7 +42,7 @@ RIGHT = {
             change = jnp.zeros_like(x)
             for _ in range(steps):
                 change = jnp.clip(change + step * jnp.sign(gradient_of(x + change)), -epsilon, epsilon)
-                change = jnp.clip(x + change, LOW, HIGH) - x
+                change = jnp.clip(x + change, LOWEST, HIGHEST) - x
             return x + change
         """,
         """
@@ -74,19 +86,11 @@ WRONG = {
             "tiny",
         ),
         (
-            """
-            def right_fgsm(x, gradient, epsilon):
-                return jnp.clip(x + epsilon * jnp.sign(gradient), LOW, HIGH)
-            fgsm = lambda x, g, e: right_fgsm(x, -g, e)
-            """,
+            SIGN + "fgsm = lambda x, g, e: right_fgsm(x, -g, e)",
             "uphill",
         ),
         (
-            """
-            def right_fgsm(x, gradient, epsilon):
-                return jnp.clip(x + epsilon * jnp.sign(gradient), LOW, HIGH)
-            fgsm = lambda x, g, e: right_fgsm(x, g, 1.0)
-            """,
+            SIGN + "fgsm = lambda x, g, e: right_fgsm(x, g, 1.0)",
             "epsilon",
         ),
         (
@@ -122,51 +126,20 @@ WRONG = {
             "at x",
         ),
         (
-            """
-            def right_pgd(x, gradient_of, epsilon, step, steps):
-                now = x
-                for _ in range(steps):
-                    now = now + step * jnp.sign(gradient_of(now))
-                    now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOW, HIGH)
-                return now
-            pgd = lambda x, f, e, s, n: right_pgd(x, f, 100.0, s, n)
-            """,
+            STEPS + "pgd = lambda x, f, e, s, n: right_pgd(x, f, 100.0, s, n)",
             "further",
         ),
         (
-            """
-            def right_pgd(x, gradient_of, epsilon, step, steps):
-                now = x
-                for _ in range(steps):
-                    now = now + step * jnp.sign(gradient_of(now))
-                    now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOW, HIGH)
-                return now
-            pgd = lambda x, f, e, s, n: right_pgd(x, lambda z: -f(z), e, s, n)
-            """,
+            STEPS + "pgd = lambda x, f, e, s, n: right_pgd(x, lambda z: -f(z), e, s, n)",
             "downhill",
         ),
         (
-            """
-            def right_pgd(x, gradient_of, epsilon, step, steps):
-                now = x
-                for _ in range(steps):
-                    now = now + step * jnp.sign(gradient_of(now))
-                    now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOW, HIGH)
-                return now
-            pgd = lambda x, f, e, s, n: right_pgd(x, f, e, s / 4, n)
-            """,
+            STEPS + "pgd = lambda x, f, e, s, n: right_pgd(x, f, e, s / 4, n)",
             "always points up",
         ),
         (
-            """
-            def right_pgd(x, gradient_of, epsilon, step, steps):
-                now = x
-                for _ in range(steps):
-                    now = now + step * jnp.sign(gradient_of(now))
-                    now = jnp.clip(jnp.clip(now, x - epsilon, x + epsilon), LOW, HIGH)
-                return now
-            pgd = lambda x, f, e, s, n: x + jnp.clip(right_pgd(x, f, 99.0, s, n) - x, -e, e)
-            """,
+            STEPS
+            + "pgd = lambda x, f, e, s, n: x + jnp.clip(right_pgd(x, f, 99.0, s, n) - x, -e, e)",
             "between",
         ),
     ],

@@ -1,5 +1,13 @@
 """Notebook 13."""
 
+COVERED = """
+def cover_at(image, one, side):
+    row, column = np.unravel_index(one.argmax(), one.shape)
+    top, left = row - side // 2, column - side // 2
+    copy = image.copy()
+    copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
+    return copy
+"""
 RIGHT = {
     "attack_success": [
         """
@@ -131,17 +139,12 @@ WRONG = {
             "edge",
         ),
         (
-            """
-            def cover_at(image, one, side):
-                row, column = np.unravel_index(one.argmax(), one.shape)
-                top, left = row - side // 2, column - side // 2
-                copy = image.copy()
-                copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
-                return copy
-            def cover(image, one, side):
-                image[...] = cover_at(image, one, side)
-                return image
-            """,
+            COVERED
+            + """
+def cover(image, one, side):
+    image[...] = cover_at(image, one, side)
+    return image
+""",
             "changed the picture",
         ),
         (
@@ -155,54 +158,28 @@ WRONG = {
             "corner of the square",
         ),
         (
-            """
-            def cover_at(image, one, side):
-                row, column = np.unravel_index(one.argmax(), one.shape)
-                top, left = row - side // 2, column - side // 2
-                copy = image.copy()
-                copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
-                return copy
-            def cover(image, one, side):
-                covered = cover_at(image, one, side)
-                return np.where(covered == image, image, int(image.mean()))
-            """,
+            COVERED
+            + """
+def cover(image, one, side):
+    covered = cover_at(image, one, side)
+    return np.where(covered == image, image, int(image.mean()))
+""",
             "three numbers",
         ),
         (
-            """
-            def cover_at(image, one, side):
-                row, column = np.unravel_index(one.argmax(), one.shape)
-                top, left = row - side // 2, column - side // 2
-                copy = image.copy()
-                copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
-                return copy
-            def cover(image, one, side):
-                return np.where(cover_at(image, one, side) == image, image, 0)
-            """,
+            COVERED
+            + """
+def cover(image, one, side):
+    return np.where(cover_at(image, one, side) == image, image, 0)
+""",
             "three numbers",
         ),
         (
-            """
-            def cover_at(image, one, side):
-                row, column = np.unravel_index(one.argmax(), one.shape)
-                top, left = row - side // 2, column - side // 2
-                copy = image.copy()
-                copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
-                return copy
-            cover = lambda image, one, side: cover_at(image, one, 7)
-            """,
+            COVERED + "cover = lambda image, one, side: cover_at(image, one, 7)",
             "have changed",
         ),
         (
-            """
-            def cover_at(image, one, side):
-                row, column = np.unravel_index(one.argmax(), one.shape)
-                top, left = row - side // 2, column - side // 2
-                copy = image.copy()
-                copy[max(top, 0) : top + side, max(left, 0) : left + side] = image.mean(axis=(0, 1))
-                return copy
-            cover = lambda image, one, side: cover_at(image, -one, side)
-            """,
+            COVERED + "cover = lambda image, one, side: cover_at(image, -one, side)",
             "middle",
         ),
         (

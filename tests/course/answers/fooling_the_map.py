@@ -1,5 +1,10 @@
 """Notebook 15."""
 
+LOSS = """
+def steering(one, region, logits, wanted, hold):
+    share = (one * region).sum() / one.sum()
+    return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
+"""
 RIGHT = {
     "smooth_relu": [
         """
@@ -77,12 +82,7 @@ WRONG = {
     ],
     "steering_loss": [
         (
-            """
-            def steering(one, region, logits, wanted, hold):
-                share = (one * region).sum() / one.sum()
-                return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
-            steering_loss = lambda o, r, z, w, h: -steering(o, r, z, w, h)
-            """,
+            LOSS + "steering_loss = lambda o, r, z, w, h: -steering(o, r, z, w, h)",
             "out of the region",
         ),
         (
@@ -94,39 +94,20 @@ WRONG = {
             "without its log",
         ),
         (
-            """
-            def steering(one, region, logits, wanted, hold):
-                share = (one * region).sum() / one.sum()
-                return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
-            steering_loss = lambda o, r, z, w, h: steering(o, r, w, w, h)
-            """,
+            LOSS + "steering_loss = lambda o, r, z, w, h: steering(o, r, w, w, h)",
             "where they like",
         ),
         (
-            """
-            def steering(one, region, logits, wanted, hold):
-                share = (one * region).sum() / one.sum()
-                return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
-            steering_loss = lambda o, r, z, w, h: steering(o, r, z, w, 1)
-            """,
+            LOSS + "steering_loss = lambda o, r, z, w, h: steering(o, r, z, w, 1)",
             "hold does nothing",
         ),
         (
-            """
-            def steering(one, region, logits, wanted, hold):
-                share = (one * region).sum() / one.sum()
-                return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
-            steering_loss = lambda o, r, z, w, h: steering(o, r, z, w, h * len(z))
-            """,
+            LOSS + "steering_loss = lambda o, r, z, w, h: steering(o, r, z, w, h * len(z))",
             "sum of the squares",
         ),
         (
-            """
-            def steering(one, region, logits, wanted, hold):
-                share = (one * region).sum() / one.sum()
-                return -jnp.log(share) + hold * ((logits - wanted) ** 2).mean()
-            steering_loss = lambda o, r, z, w, h: steering(o, r, w, w, h) + h * (z - w).mean()
-            """,
+            LOSS
+            + "steering_loss = lambda o, r, z, w, h: steering(o, r, w, w, h) + h * (z - w).mean()",
             "cancel",
         ),
         (
