@@ -95,7 +95,7 @@ def test_the_main_thread_may_be_deep_in_c_code():
                 "threading.Timer(0.3, lambda: kill('SIGINT')).start()\n"
                 "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)")  # fmt: skip
     assert found == (130, "", "jaxvis: interrupted; nothing was written\n")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
 
 
 def test_a_reader_that_does_not_read_stops_nothing():

@@ -268,7 +268,7 @@ def test_time_limit(tmp_path, monkeypatch, name):
     start = time.monotonic()
     with pytest.raises(ImageError, match="not decoded after 0.5 seconds; open it and save it aga"):
         load_image(path)
-    assert 0.5 < time.monotonic() - start < 10
+    assert 0.5 < time.monotonic() - start < 30
 
 
 def test_scans_are_counted_as_the_decoder_counts_them(tmp_path):

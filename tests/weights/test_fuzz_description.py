@@ -83,7 +83,7 @@ def test_mutations(descriptions, which):
         outcomes["read" if refused is None else "refused"] += 1
         assert refused is None or (refused.do and len(str(refused)) < 1000)
         assert found is None or found.architecture.classes >= 1
-        assert time.perf_counter() - start < 2
+        assert time.perf_counter() - start < 20
     assert min(outcomes.values()) > 20, outcomes  # it is no test if all are alike
 
 

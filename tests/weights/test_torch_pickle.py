@@ -164,7 +164,7 @@ def laughs(depth):
 BOMBS = {
     "a number in memory as large as can be": b"Nr\xff\xff\xff\xff.",
     "text as long as can be": b"X\xff\xff\xff\xffa.",
-    "tuples in tuples": PROTO + b")" + b"\x85" * 200_000 + b".",
+    "tuples in tuples": PROTO + b")" + b"\x85" * 50_000 + b".",
     "tuples of two of tuples of two": PROTO + laughs(200),
     "as the key of a dict": PROTO + b"}" + laughs(200)[:-1] + b"Ns.",
     "as a name to call": PROTO + laughs(200)[:-1] + b")R.",
@@ -172,7 +172,7 @@ BOMBS = {
     "as a storage": PROTO + laughs(200)[:-1] + b"Q.",
     "as attributes": PROTO + b"}" + laughs(200)[:-1] + b"b.",
     "a list in itself": PROTO + b"]q\0h\0a.",
-    "marks and nothing else": PROTO + b"(" * 200_000 + b".",
+    "marks and nothing else": PROTO + b"(" * 50_000 + b".",
     "a number of 255 bytes": PROTO + b"\x8a\xff" + b"\x7f" * 255 + b".",
 }
 
