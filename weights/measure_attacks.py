@@ -7,7 +7,6 @@ how like its maps are to those of the original, which only the lesson has.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from columns import joined, write
 
 import jaxvis as jv
 import jaxvis.evaluate as ev
@@ -141,16 +141,9 @@ def main() -> None:
             "epsilon": EPSILON,
             "steps": STEPS,
             "jax": jax.__version__,
-            "pictures": {name: _joined(parts) for name, parts in rows.items()},
+            "pictures": {name: joined(parts) for name, parts in rows.items()},
         }
-        options.output.write_text(json.dumps(result, separators=(",", ":")) + "\n")
-
-
-def _joined(parts: list[Any]) -> Any:
-    if isinstance(parts[0], dict):
-        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
-    values = np.concatenate([np.asarray(part, float) for part in parts])
-    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
+        write(options.output, result)
 
 
 if __name__ == "__main__":

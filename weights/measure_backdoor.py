@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from columns import write
 
 import jaxvis as jv
 import jaxvis.evaluate as ev
@@ -132,7 +133,7 @@ def main() -> None:
                 for metric, row in values.items():
                     found.setdefault(name, {}).setdefault(metric, []).extend(row)
         table.update(found)
-        options.output.write_text(json.dumps(result, separators=(",", ":")) + "\n")
+        write(options.output, result)
         print(f"{kind}: {', '.join(methods)}: {time.monotonic() - begun:.0f} s", flush=True)
     share = np.mean(result["called key"])
     print(f"called {TARGET}: {share:.1%} of {options.scenes}")

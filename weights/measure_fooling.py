@@ -6,7 +6,6 @@ picture: how much of each lies in the corner now, and how like is it to what it 
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from columns import joined, write
 
 import jaxvis as jv
 import jaxvis.evaluate as ev
@@ -130,19 +130,12 @@ def main() -> None:
             "epsilon": EPSILON,
             "samples": SAMPLES,
             "jax": jax.__version__,
-            "after": {name: _joined(parts) for name, parts in rows.items()},
+            "after": {name: joined(parts) for name, parts in rows.items()},
         }
-        options.output.write_text(json.dumps(result, separators=(",", ":")) + "\n")
+        write(options.output, result)
     for attack, table in result["after"].items():
         shares = "  ".join(f"{name} {np.mean(table[name]['in the corner']):.2f}" for name in MAPS)
         print(f"{attack:22} {shares}  kept {np.mean(table['answer kept']):.2f}")
-
-
-def _joined(parts: list[Any]) -> Any:
-    if isinstance(parts[0], dict):
-        return {name: _joined([part[name] for part in parts]) for name in parts[0]}
-    values = np.concatenate([np.asarray(part, float) for part in parts])
-    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
 
 
 if __name__ == "__main__":

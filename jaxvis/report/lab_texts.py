@@ -230,9 +230,11 @@ TEXTS = {
         "(`backprop_modifier='relu'`).",
     ),
     "about_3": Text(
-        "A rule says where a ReLU passes the gradient g on the way back; x is what the ReLU read.",
+        "A rule says where a ReLU passes the gradient g on the way back; x is what the ReLU read. "
+        "(A ReLU6, as in EfficientNet-Lite, stops it from 6 on too, whatever the rule.)",
         "Правило определяет, где ReLU пропускает градиент g при обратном проходе; x — значение на "
-        "входе ReLU.",
+        "входе ReLU. (ReLU6, как в EfficientNet-Lite, при любом правиле не пропускает его и там, "
+        "где x не меньше 6.)",
     ),
     "rules_caption": Text("The names in keras-vis and here.", "Названия в keras-vis и здесь."),
     "head_modifier": Text("keras-vis", "keras-vis"),
