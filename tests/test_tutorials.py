@@ -40,7 +40,7 @@ WITH_SETTINGS = (
     "12_beyond_one_gradient",
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
-ON_DRAWN_SCENES = ("13_backdoor",)  # and nothing else
+ON_DRAWN_SCENES = ("13_backdoor", "14_adversarial", "15_fooling_the_map")  # and nothing else
 FULL_SIZE = ("03_saliency", "01_vgg16", "06_gradcam")  # minutes each; 02 and 04 call what these do
 WEIGHTS = re.compile(r'^weights = "demo"(?= |$).*', re.MULTILINE)
 
