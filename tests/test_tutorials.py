@@ -236,10 +236,9 @@ def full_size_file(tmp_path_factory):
     path.unlink()
 
 
-@pytest.mark.slow  # minutes each
-@pytest.mark.parametrize(
-    "name", [FULL_SIZE[0], *(pytest.param(name, marks=long) for name in FULL_SIZE[1:])]
-)
+@pytest.mark.slow
+@long
+@pytest.mark.parametrize("name", FULL_SIZE)
 def test_the_lab_runs_on_a_full_size_network(name, full_size_file, tmp_path):
     notebook = nbformat.read(TUTORIALS[0].with_stem(name), as_version=4)
     replaced = 0

@@ -94,14 +94,21 @@ def exercise_cells(cells: list[Any]) -> list[tuple[int, int, int]]:
     return list(zip(*found, strict=True))
 
 
-def pictures(notebook: Any) -> list[tuple[int, bytes]]:
-    """Return the pictures that a notebook holds, PNG or JPEG, each with the place of its cell."""
+def picture_of(output: Any) -> tuple[str, bytes] | None:
+    """Return the picture that an output of a cell is, with its file's suffix; else None."""
+    for kind, suffix in (("image/png", ".png"), ("image/jpeg", ".jpg")):
+        if kind in output.get("data", {}):
+            return suffix, base64.b64decode(output["data"][kind])
+    return None
+
+
+def pictures(notebook: Any) -> list[tuple[int, str, bytes]]:
+    """Return the pictures that a notebook holds: the cell's place, the file's suffix, the file."""
     return [
-        (place, base64.b64decode(output["data"][kind]))
+        (place, *found)
         for place, cell in enumerate(notebook.cells)
         for output in cell.get("outputs", [])
-        for kind in ("image/png", "image/jpeg")
-        if kind in output.get("data", {})
+        if (found := picture_of(output))
     ]
 
 
@@ -116,7 +123,7 @@ def thumbnail(path: Path) -> bytes | None:
     chosen = [one for one in found if tagged(notebook.cells[one[0]], "thumbnail")] or found
     if not chosen:
         return None
-    picture = Image.open(io.BytesIO(max((data for _, data in chosen), key=len))).convert("RGB")
+    picture = Image.open(io.BytesIO(max((data for *_, data in chosen), key=len))).convert("RGB")
     return small(picture)
 
 

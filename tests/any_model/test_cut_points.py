@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import long
 from networks import ALL, conv, dense, normal
 
 import jaxvis as jv
@@ -76,7 +77,10 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[long] if name.startswith("vit of") else []) for name in NETWORKS],
+)
 def test_all_paths_are_all_through_which_a_gradient_comes(name):
     """With the value held fixed, nothing of the image reaches the output."""
     f, x = NETWORKS[name]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from conftest import forced_devices
+from conftest import forced_devices, long
 from networks import ALL, dense, linen, normal
 
 import jaxvis as jv
@@ -506,11 +506,15 @@ def test_jit_keeps_its_name_and_donation():
     assert x.is_deleted() == y.is_deleted()
 
 
-KERAS = {"VGG16": "relu", "ResNet50": "relu", "MobileNet": "relu6"}
+KERAS = {"VGG16": "relu", "MobileNet": "relu6", "ResNet50": "relu"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "form"), KERAS.items(), ids=KERAS)
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [pytest.param(*row, marks=[long] if row[0] == "ResNet50" else []) for row in KERAS.items()],
+    ids=KERAS,
+)
 def test_networks_of_keras(name, form, monkeypatch):
     """Against the same network, while Keras finds ruled ReLUs in the place of JAX's."""
     options = {"weights": None, "input_shape": (32, 32, 3), "classes": 5}

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.ndimage
-from conftest import forced_devices
+from conftest import forced_devices, long
 from PIL import Image
 
 import jaxvis as jv
@@ -221,6 +221,7 @@ def resumed(data, tmp_path_factory):
     return results, run(data, results)
 
 
+@long
 def test_errors_as_counted_by_brute_force(resumed, wanted):
     _, done = resumed
     assert done.returncode == 0, done.stderr
@@ -251,6 +252,7 @@ def the_same(found, wanted):
             assert found[name][measure] == pytest.approx(values, abs=0.01), (name, measure)
 
 
+@long
 def test_every_iou_as_counted_by_brute_force(resumed, counted):
     results, _ = resumed
     the_same(kept(results), counted)
@@ -259,6 +261,7 @@ def test_every_iou_as_counted_by_brute_force(resumed, counted):
     assert sum(image["Grad-CAM"][1] > 0.02 for image in counted.values()) > 1
 
 
+@long
 def test_what_was_done_before_the_kill_is_not_done_again(resumed):
     results, _ = resumed
     header, *lines = [json.loads(line) for line in results.read_text().splitlines()]
@@ -268,6 +271,7 @@ def test_what_was_done_before_the_kill_is_not_done_again(resumed):
     assert names == [f"ILSVRC2012_val_{number:08}.JPEG" for number in range(1, COUNT + 1)]
 
 
+@long
 def test_two_devices_find_the_same_in_one_go(data, resumed, tmp_path):
     """Also with a batch that leaves the second device nothing but padding."""
     results, done = resumed
@@ -279,6 +283,7 @@ def test_two_devices_find_the_same_in_one_go(data, resumed, tmp_path):
     the_same(kept(tmp_path / "two.jsonl"), kept(results))
 
 
+@long
 def test_a_finished_file_is_only_read(data, resumed):
     results, done = resumed
     before = results.read_bytes()
@@ -287,6 +292,7 @@ def test_a_finished_file_is_only_read(data, resumed):
     assert results.read_bytes() == before
 
 
+@long
 def test_published_figures_are_beside(resumed):
     _, done = resumed
     assert re.search(r"localisation, Grad-CAM .* 56.51 / 46.41 \|", done.stdout)

@@ -5,7 +5,7 @@ import os
 import pytest
 from kills import moments
 
-MOMENTS = int(os.environ.get("JAXVIS_KILLS", "12"))
+MOMENTS = int(os.environ.get("JAXVIS_KILLS", "10"))
 
 
 @pytest.mark.slow

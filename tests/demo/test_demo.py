@@ -223,14 +223,15 @@ def test_the_demo_knows_each_class(demo):
 
 @pytest.mark.slow
 def test_grad_cam_points_at_the_object(demo):
-    hits = measure_demo.pointing(demo, 240)
-    assert hits["Grad-CAM, vanilla"][:, 0].mean() >= 0.9
-    assert hits["image centre"][:, 0].mean() < 0.8
+    hits = measure_demo.pointing(demo, 160)
+    ours, centre = (hits[name][:, 0].mean() for name in ("Grad-CAM, vanilla", "image centre"))
+    assert ours >= 0.9
+    assert centre <= ours - 0.1  # of 500 scenes 0.79
 
 
 @pytest.mark.slow
 def test_grad_cam_follows_the_class_asked_for(demo):
-    hits = measure_demo.following(demo, 100)["Grad-CAM, vanilla"]
+    hits = measure_demo.following(demo, 60)["Grad-CAM, vanilla"]
     assert hits[:, 0].mean() >= 0.8
 
 

@@ -125,10 +125,12 @@ def test_a_wrong_solution_and_an_error_are_told():
 def test_all_is_written_where_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "paths", lambda: [SHORT])
     assert editions.make(tmp_path, executed=False, say=lambda _: None) == []
-    name, figures = SHORT.stem, len(notebooks.pictures(notebooks.read(SHORT)))
+    name, figures = SHORT.stem, notebooks.pictures(notebooks.read(SHORT))
     wanted = {f"student/{name}.ipynb", f"instructor/{name}.ipynb", f"slides/{name}.html",
               f"nbgrader/source/jaxvis/{name}.ipynb", "nbgrader/nbgrader_config.py"}  # fmt: skip
-    wanted |= {f"figures/{name}_figure_{k + 1}.png" for k in range(figures)}
+    suffixes = ["png" if data.startswith(b"\x89PNG") else "jpg" for *_, data in figures]
+    assert {"png", "jpg"} == {*suffixes}  # of a photograph too
+    wanted |= {f"figures/{name}_figure_{k}.{suffix}" for k, suffix in enumerate(suffixes, start=1)}
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert found == wanted
     compile((tmp_path / "nbgrader" / "nbgrader_config.py").read_text(), "config", "exec")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
-from conftest import SIX
+from conftest import SIX, long
 
 from jaxvis.evaluate.metrics.baselines import BASELINES
 from jaxvis.evaluate.metrics.sign_flip import images_needed
@@ -81,7 +81,7 @@ def test_pages_without_a_difference_call_next_to_nothing_clear(kind, n):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", DRAWS)
-@pytest.mark.parametrize("n", [12, 20, 60])
+@pytest.mark.parametrize("n", [12, 20, pytest.param(60, marks=long)])
 def test_the_error_rate_of_a_whole_page(kind, n):
     pages = 400
     found = errors(kind, n, pages, seed=2)

@@ -24,7 +24,7 @@ NETWORKS = {
     "ConvNeXtTiny": (None, "convnext_tiny_head_gap", ("gelu",)),
 }
 
-LONG = ("VGG19", "DenseNet121", "EfficientNetB0")
+LONG = ("VGG19", "DenseNet121", "EfficientNetB0", "ConvNeXtTiny")
 
 
 @pytest.fixture(autouse=True)

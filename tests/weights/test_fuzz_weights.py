@@ -141,4 +141,4 @@ def test_damaged_files(tmp_path, monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the timers and limits of POSIX")
 def test_thousands_of_damaged_files(tmp_path, monkeypatch):
     """JAXVIS_FUZZ=6000 asks for more, after a change of the loader."""
-    check(fuzz(tmp_path, int(os.environ.get("JAXVIS_FUZZ", "2000")), monkeypatch))
+    check(fuzz(tmp_path, int(os.environ.get("JAXVIS_FUZZ", "1000")), monkeypatch))

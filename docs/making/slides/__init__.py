@@ -1,20 +1,20 @@
 """Slides of a lesson, by nbconvert, as one file with reveal.js in it."""
 
-import base64
 import copy
 import importlib.util
+import io
 import re
-import struct
 from pathlib import Path
 
 from nbconvert import SlidesExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
+from PIL import Image
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
 from making import mathml, notebooks
-from making.notebooks import tagged
+from making.notebooks import picture_of, tagged
 
 HERE = Path(__file__).parent
 LETTERS = 620  # of text in one part of a cell
@@ -92,7 +92,7 @@ def shown_cells(notebook: NotebookNode) -> list[NotebookNode]:
         shown = copy.deepcopy(cell)
         if tagged(cell, "exercise"):
             shown.outputs = []
-        if any("image/png" in output.get("data", {}) for output in shown.outputs):
+        if any(map(picture_of, shown.outputs)):
             shown.metadata["tags"] = [*shown.metadata.get("tags", []), "picture"]
         found.append(shown)
     return found
@@ -107,9 +107,8 @@ def height(cell: NotebookNode) -> float:
         )
     pixels = 40.0 if "picture" in cell.metadata.get("tags", []) else 24 * lines(cell.source) + 36
     for output in cell.outputs:
-        if "image/png" in output.get("data", {}):
-            data = base64.b64decode(output["data"]["image/png"])
-            width, tall = struct.unpack(">II", data[16:24])
+        if found := picture_of(output):
+            width, tall = Image.open(io.BytesIO(found[1])).size
             pixels += min(PICTURE, tall * max(1.0, 760 / width)) + 12
         else:
             pixels += 24 * lines(output.get("text", "")) + 36
@@ -165,11 +164,9 @@ def with_mathml(text: str) -> str:
 
 
 def pictures(path: Path) -> dict[str, bytes]:
-    """Return the figures of a lesson as PNG files, numbered in their order."""
-    notebook, found = notebooks.read(path), {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                name = f"{path.stem}_figure_{len(found) + 1}.png"
-                found[name] = base64.b64decode(output["data"]["image/png"])
-    return found
+    """Return the figures of a lesson as PNG or JPEG files, numbered in their order."""
+    found = notebooks.pictures(notebooks.read(path))
+    return {
+        f"{path.stem}_figure_{number}{suffix}": data
+        for number, (_, suffix, data) in enumerate(found, start=1)
+    }
