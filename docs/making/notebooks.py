@@ -94,9 +94,12 @@ def exercise_cells(cells: list[Any]) -> list[tuple[int, int, int]]:
     return list(zip(*found, strict=True))
 
 
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}  # of the pictures that notebooks hold
+
+
 def picture_of(output: Any) -> tuple[str, bytes] | None:
     """Return the picture that an output of a cell is, with its file's suffix; else None."""
-    for kind, suffix in (("image/png", ".png"), ("image/jpeg", ".jpg")):
+    for kind, suffix in SUFFIXES.items():
         if kind in output.get("data", {}):
             return suffix, base64.b64decode(output["data"][kind])
     return None

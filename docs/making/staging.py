@@ -81,7 +81,7 @@ def staged_notebook(path: Path, change: Callable[[str], str]) -> str:
             tags.append("hide-input")
         # Pictures have a text for those who do not see them, and no "Figure size 640x480".
         for output in cell["outputs"]:
-            if {"image/png", "image/jpeg"} & {*output.get("data", {})}:
+            if notebooks.SUFFIXES.keys() & output.get("data", {}):
                 output["data"].pop("text/plain", None)
     return json.dumps(notebook)
 

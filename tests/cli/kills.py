@@ -142,8 +142,7 @@ def moments(count: int, seed: int = 0) -> Counter[str]:
         place = Path(folder)
         each = cases(place)
         new, seconds = [], []
-        compiling = [next(case for case in each if case.name == name)
-                     for name in sorted({case.name for case in each})]  # fmt: skip
+        compiling = {case.name: case for case in each}.values()
         for number, case in enumerate([*compiling, *each]):  # once more, with what was compiled
             here = place / f"new-{number}"
             run = start(case, here)
