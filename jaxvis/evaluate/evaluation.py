@@ -114,6 +114,12 @@ def evaluate_quickly(
     """
     network = as_network(network)
     few = subjects.first(CLOSELY)
+    # First what is mostly XLA's, which leaves the interpreter to a thread that draws.
+    depends, (order, left_out) = [], _layers(network, few)
+    if order is not None:
+        depends = does_it_depend_quickly(
+            network, few, own=_slice(own, 0, len(few.images)), order=order, **options
+        )
     where, matters = [], []
     for start in range(0, len(subjects.images), BATCH):
         part = subjects.slice(start, start + BATCH)
@@ -125,11 +131,7 @@ def evaluate_quickly(
             where.append(where_is_it(large, part.masks))
         if start < len(few.images):
             matters.append(does_it_matter_quickly(network, part, large))
-    questions = [joined(parts) for parts in (where, matters) if parts]
-    order, left_out = _layers(network, few)
-    if order is not None:
-        own = _slice(own, 0, len(few.images))
-        questions += does_it_depend_quickly(network, few, own=own, order=order, **options)
+    questions = [joined(parts) for parts in (where, matters) if parts] + depends
     if len(few.images) < len(subjects.images):
         left_out = [
             f"What takes long was asked of the first {len(few.images)} of the "

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +96,12 @@ def write_report(
     files = find_images(images)
     refuse_inputs(out, files)
     with staging(out, "report", _names(options, len(files))) as place:
-        result = compute(files, options, progress=progress)
-        # Drawing holds one core, measuring mostly waits for XLA: side by side they take as long
-        # as the longer of the two.
+        # Drawing holds one core, all else mostly waits for XLA: side by side they take as long as
+        # the longer of the two. What drawing and measuring import takes most of a second of it.
         with ThreadPoolExecutor(1) as beside:
+            for name in ("jaxvis.pictures.plain_figure", "scipy.ndimage"):
+                beside.submit(import_module, name)
+            result = compute(files, options, progress=progress)
             drawing = beside.submit(_draw, result, place)
             result = measured(explored(result, progress=progress), progress=progress)
             progress("drawing")

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Float32
 
 from jaxvis.errors import InputError
 from jaxvis.evaluate.metrics.checks import check_maps
+from jaxvis.evaluate.metrics.ranks import strongest
 from jaxvis.evaluate.metrics.removal import (
     OUTPUT,
     Curve,
@@ -83,11 +84,9 @@ def deleted(
     if not 0 < share < 1:
         raise InputError(f"share is {share}; wanted a number between 0 and 1")
     targets = targets_of(classes, len(x))
-    # In NumPy: a sort in XLA would take longer to compile than all maps of a report to be sorted.
-    order = np.argsort(-values.reshape(len(values), -1), axis=1, kind="stable")
+    count = round(share * values[0].size)
     left = np.array(x)
-    for pixels, places in zip(left.reshape(*order.shape, -1), order, strict=True):
-        pixels[places[: round(share * places.size)]] = 0
+    left[np.stack([strongest(one, count) for one in values])] = 0
     probability, logits = class_probability(model, jnp.asarray(left), targets, output)
     check_targets(targets, logits)
     return np.asarray(probability)

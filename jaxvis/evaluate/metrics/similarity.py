@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int32
 
 from jaxvis.errors import InputError
+from jaxvis.evaluate.metrics.ranks import strongest
 from jaxvis.types import AnyArray
 
 RawMaps = Float[Array, "n height width"]
@@ -89,23 +90,16 @@ def strongest_overlap(
     """
     if not 0 < share <= 1:
         raise InputError(f"share is {share!r} of the pixels; wanted more than 0, at most 1")
-    pairs = (np.asarray(one).reshape(len(one), -1) for one in _checked(a, b))
-    return np.array([_overlap(x, y, share) for x, y in zip(*pairs, strict=True)], np.float32)
+    pairs = zip(*map(np.asarray, _checked(a, b)), strict=True)
+    return np.array([_overlap(x, y, share) for x, y in pairs], np.float32)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray, share: float) -> float:
-    one, other = (_strongest(values, max(1, round(share * values.size))) for values in (a, b))
+    count = max(1, round(share * a.size))
+    one, other = (strongest(values, count) & (values > values.min()) for values in (a, b))
     if np.isnan(a).any() or np.isnan(b).any() or not one.any() or not other.any():
         return float("nan")
     return float((one & other).sum() / max(one.sum(), other.sum()))
-
-
-def _strongest(values: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` largest values are, the map's smallest left out."""
-    least = np.partition(values, values.size - count)[values.size - count]
-    chosen = values > least
-    chosen[np.flatnonzero(values == least)[: count - chosen.sum()]] = True
-    return chosen & (values > values.min())
 
 
 def _checked(a: Any, b: Any) -> tuple[RawMaps, RawMaps]:

@@ -81,6 +81,9 @@ def test_deleted_is_a_point_of_the_curve(x, maps):
     found = deleted(model, x, CHOSEN, maps, share=0.25)
     wanted = deletion(model, x, CHOSEN, maps, step=HEIGHT * WIDTH // 4).probability[:, 1]
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    untouched = [probability(*pair) for pair in zip(x.astype(np.float64), CHOSEN, strict=True)]
+    found = deleted(model, x, CHOSEN, maps, share=1e-6)  # not one pixel
+    np.testing.assert_allclose(found, untouched, rtol=2e-4)
 
 
 def test_the_blur_is_rises(x):

@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 from conftest import by_windows
 
-from jaxvis.evaluate.metrics.ranks import centred_ranks, rank_correlation
+from jaxvis.evaluate.metrics.ranks import centred_ranks, rank_correlation, strongest
 from jaxvis.evaluate.metrics.similarity import spearman, ssim, strongest_overlap
 
 
@@ -152,6 +152,15 @@ def test_ssim_wants_a_window(rng):
     a, b = pairs(rng, 2, (6, 20))
     with pytest.raises(ValueError, match=r"shape \(2, 6, 20\); wanted at least 7 x 7"):
         ssim(a, b)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 100, 1229, 1230])
+def test_the_strongest_are_the_first_of_a_sort(count, rng):
+    """Of equal values, of which there are many here, the first in reading order."""
+    for values in (rng.integers(0, 9, (30, 41)).astype(np.float32), rng.normal(size=(30, 41))):
+        wanted = np.zeros(values.size, bool)
+        wanted[np.argsort(-values, axis=None, kind="stable")[:count]] = True
+        np.testing.assert_array_equal(strongest(values, count), wanted.reshape(values.shape))
 
 
 def test_strongest_overlap_by_hand():
