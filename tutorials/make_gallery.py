@@ -16,9 +16,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import jaxvis as jv
+from jaxvis.gradients.cut import cut
+from jaxvis.methods.catalogue import at_hand
+from jaxvis.methods.method import Method
 
 HERE = Path(__file__).parent
-COLUMNS = 4
+COLUMNS = 3
 
 
 def timed(network: jv.Network, x: Any, name: str, rule: str) -> tuple[np.ndarray, float]:
@@ -33,16 +36,26 @@ def timed(network: jv.Network, x: Any, name: str, rule: str) -> tuple[np.ndarray
     return np.asarray(found), seconds
 
 
+def passes(network: jv.Network, x: Any, method: Method) -> str:
+    """How many passes the method takes of this network: forward, and backward if there are any."""
+    forward = method.forward
+    if method.name in ("score_cam", "ablation_cam"):  # one for each channel, and one for the image
+        body, _ = cut(network.model, network.layer)
+        forward = 1 + jax.eval_shape(body, x).shape[-1]
+    return f"{forward} + {method.backward} passes" if method.backward else f"{forward} passes"
+
+
 def gallery(network: jv.Network, image: np.ndarray, file: Path, title: str) -> None:
     """Draw the image and a map of every method."""
     x = network.preprocess(image[None])
     tiles = [(image, "the image")]
-    for name, method in jv.METHODS.items():
+    for name in at_hand(list(jv.METHODS), network.model):
+        method = jv.METHODS[name]
         rule = "guided" if name == "guided_grad_cam" else "vanilla"
         found, seconds = timed(network, x, name, rule)
         shown, under = np.asarray(method.shown(found)), image[None] if method.at == "layer" else None
         picture = jv.present(shown, images=under)[0]
-        tiles.append((picture, f"{method.title}\n{method.kind}, {seconds:.2g} s"))
+        tiles.append((picture, f"{method.title}\n{passes(network, x, method)}, {seconds:.2g} s"))
     rows = -(-len(tiles) // COLUMNS)
     figure = Figure(figsize=(2.3 * COLUMNS, 2.65 * rows + 0.3), dpi=100, layout="constrained")
     figure.suptitle(title, fontsize=12)

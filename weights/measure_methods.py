@@ -1,0 +1,70 @@
+"""What methods of many passes answer, on few scenes: `python weights/measure_methods.py METHOD ...`
+
+`jaxvis evaluate` explains 24 images by some 35 networks, layer by layer, which takes hours where a
+map takes seconds. This asks three of its five questions: where is it, which of two, and does it
+depend on the network, of three random draws of all layers and of the last, as a report does. It
+prints the table of means and what is settled, as Markdown, under the vanilla rule.
+"""
+
+import argparse
+import time
+
+import jax
+
+import jaxvis as jv
+import jaxvis.evaluate as ev
+from jaxvis.evaluate.maps import BATCH, all_maps
+from jaxvis.evaluate.questions.depends import does_it_depend_quickly
+from jaxvis.evaluate.questions.question import Question, joined
+from jaxvis.evaluate.questions.where import where_is_it
+from jaxvis.evaluate.questions.which import which_is_it
+from jaxvis.evaluate.tables import deciding
+from jaxvis.evaluate.verdict import verdict
+
+RULES = ("vanilla",)
+
+
+def parts(subjects: ev.Subjects) -> list[slice]:
+    return [slice(i, i + BATCH) for i in range(0, len(subjects.images), BATCH)]
+
+
+def ask(network: jv.Network, methods: list[str], scenes: int, closely: int) -> list[Question]:
+    """The questions, answered; one line on each as it is done."""
+    begun = time.monotonic()
+
+    def maps(some: ev.Subjects) -> dict:
+        return all_maps(network, some, methods=methods, rules=RULES)
+
+    def done(question: str) -> None:
+        print(f"{question}: {time.monotonic() - begun:.0f} s", flush=True)
+
+    subjects = ev.scene_subjects(network, scenes)
+    some = [subjects.slice(part.start, part.stop) for part in parts(subjects)]
+    where = joined([where_is_it(maps(one), one.masks) for one in some])
+    done(f"where, {scenes} scenes")
+    asked = ev.pair_subjects(network, scenes // 4)
+    rows = [[one.slice(part.start, part.stop) for one in asked] for part in parts(asked[0])]
+    which = joined(
+        [which_is_it([(maps(a), a.masks, b.masks), (maps(b), b.masks, a.masks)]) for a, b in rows]
+    )
+    done(f"which, {scenes // 4} pairs")
+    depends = does_it_depend_quickly(
+        network, subjects.first(closely), methods=tuple(methods), rules=RULES
+    )
+    done(f"depends, {closely} scenes")
+    return [where, which, *depends]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("methods", nargs="+", choices=list(jv.METHODS), metavar="METHOD")
+    parser.add_argument("--scenes", type=int, default=32, help="a quarter has pairs (%(default)s)")
+    parser.add_argument("--closely", type=int, default=14, help="for random networks (%(default)s)")
+    chosen = parser.parse_args()
+    print(f"{', '.join(chosen.methods)}; JAX {jax.__version__}, {jax.default_backend()}")
+    questions = ask(jv.load("demo"), chosen.methods, chosen.scenes, chosen.closely)
+    print(deciding(questions, verdict(questions)))
+
+
+if __name__ == "__main__":
+    main()
