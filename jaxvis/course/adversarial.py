@@ -33,7 +33,7 @@ def fgsm(fgsm):
     if same(np.abs(change), np.abs(sign), 1e-3):
         raise NotYet("every number has moved by 1.", "Times epsilon.")
     if same(change, 4 * gradient / np.sqrt((gradient**2).sum(axis=(1, 2, 3), keepdims=True))):
-        raise NotYet("the gradient divided by its length: L2.", "L-infinity takes the sign.")
+        raise NotYet("the gradient divided by its length: L2.", "FGSM takes the sign alone.")
     if not same(change, 4 * sign, 1e-3):
         raise NotYet(
             f"a number has moved by {np.abs(change).max():.3g}, wanted 4, the epsilon handed in, up where the gradient is positive, down where negative.",
@@ -61,7 +61,7 @@ def fgsm(fgsm):
     "In every step: now + step * jnp.sign(gradient_of(now)), clipped to x - epsilon and x + epsilon, then to LOWEST and HIGHEST."
 )
 def pgd(pgd):
-    """pgd(x, gradient_of, epsilon, step, steps): small steps, each brought back to the box."""
+    """pgd(x, gradient_of, epsilon, step, steps): small steps, each brought back to near x."""
     start = np.array([[[[0.0, 50.0, -100.0]]]], np.float32)
     asked: list[np.ndarray] = []
 
@@ -84,7 +84,7 @@ def pgd(pgd):
         return same(change, np.full_like(change, by))
 
     if not gone(8) and max(np.abs(one - start).max() for one in asked) > 3.001:
-        raise NotYet("between the steps it leaves the box.", "Clip after every step.")
+        raise NotYet("between the steps it goes too far.", "Clip after every step.")
     if gone(8):
         raise NotYet(
             "4 steps of 2 have gone 8 away, further than epsilon = 3.",
@@ -95,7 +95,7 @@ def pgd(pgd):
     if not gone(3):
         raise NotYet(
             f"with a gradient that always points up, wanted x + 3 at the end, not {change.ravel()} away.",
-            "Steps of length `step`, by the sign; the box is x - epsilon to x + epsilon, round the first picture.",
+            "Steps of length `step`, by the sign; the limits are x - epsilon and x + epsilon, x the first picture.",
         )
 
     def there_and_back(x: Any) -> Any:  # up below 2, down above
@@ -107,7 +107,7 @@ def pgd(pgd):
     if not same(back, start):
         raise NotYet(
             "up, down, up, down should end where it began.",
-            "The step starts at `now`, the box stands round x.",
+            "The step starts at `now`, the limits are those of x.",
         )
     black = np.zeros((1, 1, 1, 3), np.float32) + LOWEST
     down = finite(
@@ -157,4 +157,4 @@ def roc_area(roc_area):
         )
     if not same(of([0, 1], [1, 2]), 0.875):
         raise NotYet("one tie among four pairs: wanted 0.875.", "A tie counts one half.")
-    return "0.5 is a coin, 1 is a detector that never errs."
+    return "0.5 is a coin; at 1 every attacked picture is above every honest one."

@@ -244,9 +244,9 @@ def _gradients(model: Any, copies: Array, classes: Array, relu: Relu) -> Array:
 
 
 def covered(image: np.ndarray, one: np.ndarray, side: int) -> np.ndarray:
-    """Return the image, uint8 (height, width, 3), with its map's maximum under a grey square.
+    """Return the image, uint8 (height, width, 3), with its map's maximum under a square.
 
-    The square, of `side` pixels, has the image's mean colour; what sticks out is left away.
+    The square, of `side` pixels, has the image's mean colour; what would stick out is left out.
     """
     row, column = np.unravel_index(one.argmax(), one.shape)
     top, left = int(row) - side // 2, int(column) - side // 2

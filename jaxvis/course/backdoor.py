@@ -41,7 +41,7 @@ def attack_success(attack_success):
         raise NotYet("this is the accuracy.", "Compare the answers with target, not with truth.")
     if not same(found, wanted):
         raise NotYet(
-            f"of seven scenes of other classes two become the target here: {wanted:.3f} is wanted, not {found:.3g}.",
+            f"here two of seven scenes of other classes become the target: {wanted:.3f} is wanted, not {found:.3g}.",
             "keep = truth != target, then (answers[keep] == target).mean().",
         )
     if not same(of(3), 0):
@@ -77,7 +77,7 @@ def cover(cover):
             raise NotYet("rows and columns are exchanged.", "np.unravel_index gives the row first.")
         if (rows.min(), columns.min()) == (20, 30):
             raise NotYet(
-                "the maximum is a corner of the square.",
+                "the maximum is at a corner of the square.",
                 "Begin side // 2 rows and columns before it.",
             )
         if abs(rows.mean() - 20) > 1 or abs(columns.mean() - 30) > 1:
@@ -131,7 +131,7 @@ def least_active(least_active):
         raise NotYet("these are the most active.", "argsort puts the smallest first.")
     if set(found) != set(order[:3]):
         if set(found) == set(np.argsort(activations.max(axis=(0, 1, 2)))[:3]):
-            raise NotYet("by their maximum, one lucky place decides.", "Their mean.")
+            raise NotYet("by their maximum: one lucky place decides.", "By their mean.")
         if found.max() > 5 or same(np.sort(found), np.sort(mean)[:3]):
             raise NotYet("wanted the numbers of the channels, 0 to 5.", "np.argsort.")
         raise NotYet(

@@ -31,12 +31,12 @@ def smooth_relu(smooth_relu):
     if not np.isfinite(far).all() or not same(far, [500, 0]):
         raise NotYet(
             "exp of 5000 is infinite.",
-            "jax.nn.softplus, or jnp.logaddexp(0, beta * z), which know how.",
+            "jax.nn.softplus, or jnp.logaddexp(0, beta * z), which avoid that.",
         )
     second = jax.grad(jax.grad(lambda z: smooth_relu(z, 4.0)))(0.0)
     if not same(second, 1.0, 1e-3):
         raise NotYet(f"its second derivative at 0 should be beta / 4 = 1, not {float(second):.3g}.")
-    return "near a ReLU from afar, and with a second derivative where the corner was."
+    return "like a ReLU from afar, and with a second derivative where the corner was."
 
 
 @exercise("-jnp.log((one * region).sum() / one.sum()) + hold * ((logits - wanted) ** 2).mean().")
