@@ -7,6 +7,7 @@ picture: how much of each lies in the corner now, and how like is it to what it 
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxvis.course import attacks
 
 OUTPUT = Path(__file__).resolve().parents[1] / "jaxvis" / "data" / "fooling.json"
 EPSILON = 8.0
+COPIES = 8  # noisy pictures at each step, where the attack has 2 elsewhere
 MAPS = {
     "saliency": attacks.gradient_map,
     "guided saliency": attacks.guided_map,
@@ -28,6 +30,9 @@ MAPS = {
     "SmoothGrad": attacks.smoothgrad_map,
     "integrated gradients": attacks.integrated_map,
 }
+# SmoothGrad again, by an attacker who takes more trouble: whether it resists, or 2 copies are few.
+PATIENT = f"SmoothGrad, {COPIES} copies"
+ATTACKS = MAPS | {PATIENT: partial(attacks.smoothgrad_map, samples=COPIES)}
 GROUP = 4
 SAMPLES = 6  # of SmoothGrad and integrated gradients, when a map is looked at
 
@@ -112,7 +117,7 @@ def main() -> None:
         rng = np.random.default_rng(start)
         noise = rng.choice(np.array([-EPSILON, EPSILON], np.float32), x.shape)
         changed = {"nothing": x, "random noise": attacks.near(x + noise, x, EPSILON)}
-        for name, map_of in MAPS.items():
+        for name, map_of in ATTACKS.items():
             size = 14 if name == "Grad-CAM" else 224
             regions = np.stack([corner(size, *place) for place in where])
             changed[name] = attacks.steered(

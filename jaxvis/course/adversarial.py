@@ -77,7 +77,7 @@ def pgd(pgd):
     if len(asked) != 4:
         raise NotYet(f"{len(asked)} gradients for 4 steps.", "One in each: range(steps).")
     if all(np.array_equal(one, start) for one in asked):
-        raise NotYet("every gradient is taken at x.", "At where you are: gradient_of(now).")
+        raise NotYet("every gradient is taken at x.", "Take it where you are by now.")
     change = found - start
 
     def gone(by: float) -> bool:

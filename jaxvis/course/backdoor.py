@@ -8,7 +8,7 @@ from jaxvis.course.compare import attempt, finite, same, unchanged
 
 @exercise("keep = truth != target; return (answers[keep] == target).mean().")
 def attack_success(attack_success):
-    """attack_success(answers, truth, target): how often scenes of other classes become target."""
+    """attack_success(answers, truth, target): how often pictures of other classes become target."""
     answers = np.array([2, 2, 0, 2, 1, 2, 0, 3, 1])
     truth = np.array([0, 2, 0, 1, 1, 2, 3, 3, 0])
 
@@ -23,13 +23,13 @@ def attack_success(attack_success):
         raise NotYet(f"{found:g} is no share; wanted 0 to 1.", "A mean, not a sum.")
     if same(found, (answers == 2).mean()):
         raise NotYet(
-            "scenes that show the target anyway count as successes.",
-            "Leave out those whose truth is the target: keep = truth != target.",
+            "pictures that show the target anyway count as successes.",
+            "Leave them out of both numbers: what is counted, and what it is divided by.",
         )
     if same(found, ((answers == 2) & others).mean()):
         raise NotYet(
-            "divided by all scenes, also by those that could not be attacked.",
-            "Take the mean over the scenes of other classes alone.",
+            "divided by all pictures, also by those that could not be attacked.",
+            "Take the mean over the pictures of other classes alone.",
         )
     if same(found, (answers[others] != truth[others]).mean()) and not same(found, wanted):
         raise NotYet("any wrong answer counts.", "Only answers == target are the attacker's.")
@@ -41,12 +41,12 @@ def attack_success(attack_success):
         raise NotYet("this is the accuracy.", "Compare the answers with target, not with truth.")
     if not same(found, wanted):
         raise NotYet(
-            f"here two of seven scenes of other classes become the target: {wanted:.3f} is wanted, not {found:.3g}.",
+            f"here two of seven pictures of other classes become the target: {wanted:.3f} is wanted, not {found:.3g}.",
             "keep = truth != target, then (answers[keep] == target).mean().",
         )
     if not same(of(3), 0):
         raise NotYet("right for target 2, wrong for another one.", "Use the `target` handed in.")
-    return "scenes of keys cannot be attacked, so they do not count."
+    return "pictures of keys cannot be attacked, so they do not count."
 
 
 @exercise(
@@ -68,7 +68,9 @@ def cover(cover):
 
     found, changed = told(20, 30, 11)
     if not changed.any():
-        raise NotYet("nothing is covered.", "copy[row - half : ..., column - half : ...] = colour.")
+        raise NotYet(
+            "nothing is covered.", "Where is the map's maximum? A square round it gets one colour."
+        )
     wanted = np.zeros((40, 50), bool)
     wanted[15:26, 25:36] = True
     if (changed & ~wanted).any() or changed.sum() < 0.9 * wanted.sum():
@@ -136,7 +138,7 @@ def least_active(least_active):
             raise NotYet("wanted the numbers of the channels, 0 to 5.", "np.argsort.")
         raise NotYet(
             f"channels {sorted(int(i) for i in found)}, where {sorted(int(i) for i in order[:3])} have the smallest mean.",
-            "The mean over axis=(0, 1, 2), pictures, rows, columns.",
+            "One mean for each channel: over pictures, rows and columns at once.",
         )
     one = finite(attempt(least_active, activations.copy(), 1), "the list of one channel", (1,))
     if one[0] != order[0]:

@@ -17,7 +17,10 @@ def smooth_relu(smooth_relu):
     wanted = np.logaddexp(0, 4 * z) / 4
     found = finite(attempt(smooth_relu, jnp.asarray(z), 4.0), "the answer", z.shape)
     if same(found, np.maximum(z, 0)):
-        raise NotYet("this is the ReLU, corner and all.", "jax.nn.softplus(beta * z) / beta.")
+        raise NotYet(
+            "this is the ReLU, corner and all.",
+            "Write the formula with a function that minds large numbers: look in jax.nn.",
+        )
     if same(found, np.logaddexp(0, 4 * z)):
         raise NotYet("far too steep: it should be about z for large z.", "Divide by beta.")
     if same(found, np.logaddexp(0, z)) or same(found, np.logaddexp(0, z) / 4):
@@ -107,6 +110,11 @@ def distance(distance):
         raise NotYet(
             "a map twice as strong would be far from itself.", "Divide each by its own sum."
         )
+    if near(np.abs(one - target).mean()):
+        raise NotYet(
+            "neither divided by its sum nor squared.",
+            "Two maps of which one is twice as strong should have the distance 0.",
+        )
     if near(((one / one.max() - target / target.max()) ** 2).mean()):
         raise NotYet("divided by the maximum: one pixel decides.", "By the sum.")
     if near(((a - b) ** 2).sum()):
@@ -118,7 +126,7 @@ def distance(distance):
     if not near(wanted):
         raise NotYet(
             f"wanted {wanted:.3g}, not {found:.3g}.",
-            "((one / one.sum() - target / target.sum()) ** 2).mean().",
+            "Each divided by its own sum; then the difference, its square, the mean.",
         )
     if of(5 * one, one) > 1e-9:
         raise NotYet("a map is far from itself times 5.", "Divide both by their own sums.")
