@@ -74,7 +74,7 @@ WRONG = {
     "attack_success": [
         (
             "attack_success = lambda a, t, k: (a == k).mean()",
-            "truth is the target",
+            "pictures that show the target anyway",
         ),
         (
             "attack_success = lambda a, t, k: ((a == k) & (t != k)).mean()",
