@@ -1,6 +1,6 @@
 """What every method costs: full-size VGG16, warm, beside the passes that it takes.
 
-    python benchmarks/methods.py [--images 4] [--masked 1] [--rounds 3] [--precision highest]
+    python benchmarks/methods.py [--images 4] [--masked 1] [--rounds 3] [--only METHOD ...]
 
 Methods of the one pass are timed together first: all of them, for three rules, against the lab's
 six maps; then each method by itself, as `explain` runs it, under one rule. Masks and averages take
@@ -49,6 +49,8 @@ def main() -> None:
     parser.add_argument("--masked", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="highest")
+    parser.add_argument("--only", nargs="+", choices=list(METHODS), metavar="METHOD",
+                        help="of the table; the one pass is timed in any case")  # fmt: skip
     chosen = parser.parse_args()
     rng = np.random.default_rng(0)
     model = jv.VGG16(seed=0, precision=chosen.precision)
@@ -71,7 +73,8 @@ def main() -> None:
           f"{every:.2f} s, {every / six:.2f} times\n")  # fmt: skip
     print("| method | images | passes | first call, s | warm, s an image | roof |")
     print("|---|---|---|---|---|---|")
-    for name, method in METHODS.items():
+    for name in chosen.only or METHODS:
+        method = METHODS[name]
         count = chosen.images if method.kind == "one pass" else chosen.masked
         rules = ["guided"] if method.rules else ["vanilla"]
         cold, warm = seconds(lambda: explained([name], count, rules=rules), chosen.rounds)  # noqa: B023
