@@ -59,7 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("methods", nargs="+", choices=list(jv.METHODS), metavar="METHOD")
     parser.add_argument("--scenes", type=int, default=32, help="a quarter has pairs (%(default)s)")
-    parser.add_argument("--closely", type=int, default=14, help="for random networks (%(default)s)")
+    parser.add_argument(
+        "--closely",
+        type=int,
+        default=24,
+        help="for random networks, which take batches of 12 (%(default)s)",
+    )
     chosen = parser.parse_args()
     print(f"{', '.join(chosen.methods)}; JAX {jax.__version__}, {jax.default_backend()}")
     questions = ask(jv.load("demo"), chosen.methods, chosen.scenes, chosen.closely)
