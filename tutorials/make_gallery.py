@@ -42,7 +42,9 @@ def passes(network: jv.Network, x: Any, method: Method) -> str:
     if method.name in ("score_cam", "ablation_cam"):  # one for each channel, and one for the image
         body, _ = cut(network.model, network.layer)
         forward = 1 + jax.eval_shape(body, x).shape[-1]
-    return f"{forward} + {method.backward} passes" if method.backward else f"{forward} passes"
+    if method.backward:
+        return f"{forward} + {method.backward} passes"
+    return "1 pass" if forward == 1 else f"{forward} passes"
 
 
 def gallery(network: jv.Network, image: np.ndarray, file: Path, title: str) -> None:
