@@ -31,8 +31,7 @@ MAPS = {
     "integrated gradients": attacks.integrated_map,
 }
 # SmoothGrad again, by an attacker who takes more trouble: whether it resists, or 2 copies are few.
-PATIENT = f"SmoothGrad, {COPIES} copies"
-ATTACKS = MAPS | {PATIENT: partial(attacks.smoothgrad_map, samples=COPIES)}
+ATTACKS = MAPS | {f"SmoothGrad, {COPIES} copies": partial(attacks.smoothgrad_map, samples=COPIES)}
 GROUP = 4
 SAMPLES = 6  # of SmoothGrad and integrated gradients, when a map is looked at
 

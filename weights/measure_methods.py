@@ -13,44 +13,31 @@ import jax
 
 import jaxvis as jv
 import jaxvis.evaluate as ev
-from jaxvis.evaluate.maps import BATCH, all_maps
+from jaxvis.evaluate.evaluation import ask_where, ask_which
 from jaxvis.evaluate.questions.depends import does_it_depend_quickly
-from jaxvis.evaluate.questions.question import Question, joined
-from jaxvis.evaluate.questions.where import where_is_it
-from jaxvis.evaluate.questions.which import which_is_it
+from jaxvis.evaluate.questions.question import Question
 from jaxvis.evaluate.tables import deciding
 from jaxvis.evaluate.verdict import verdict
-
-RULES = ("vanilla",)
-
-
-def parts(subjects: ev.Subjects) -> list[slice]:
-    return [slice(i, i + BATCH) for i in range(0, len(subjects.images), BATCH)]
+from jaxvis.methods.options import Options
 
 
 def ask(network: jv.Network, methods: list[str], scenes: int, closely: int) -> list[Question]:
     """The questions, answered; one line on each as it is done."""
     begun = time.monotonic()
 
-    def maps(some: ev.Subjects) -> dict:
-        return all_maps(network, some, methods=methods, rules=RULES)
-
     def done(question: str) -> None:
         print(f"{question}: {time.monotonic() - begun:.0f} s", flush=True)
 
+    def silent(_: str) -> None:
+        pass
+
+    options: Options = {"methods": tuple(methods), "rules": ("vanilla",)}
     subjects = ev.scene_subjects(network, scenes)
-    some = [subjects.slice(part.start, part.stop) for part in parts(subjects)]
-    where = joined([where_is_it(maps(one), one.masks) for one in some])
+    where = ask_where(network, subjects, silent, options)
     done(f"where, {scenes} scenes")
-    asked = ev.pair_subjects(network, scenes // 4)
-    rows = [[one.slice(part.start, part.stop) for one in asked] for part in parts(asked[0])]
-    which = joined(
-        [which_is_it([(maps(a), a.masks, b.masks), (maps(b), b.masks, a.masks)]) for a, b in rows]
-    )
+    which = ask_which(network, ev.pair_subjects(network, scenes // 4), silent, options)
     done(f"which, {scenes // 4} pairs")
-    depends = does_it_depend_quickly(
-        network, subjects.first(closely), methods=tuple(methods), rules=RULES
-    )
+    depends = does_it_depend_quickly(network, subjects.first(closely), **options)
     done(f"depends, {closely} scenes")
     return [where, which, *depends]
 

@@ -81,11 +81,11 @@ def evaluate(
     questions = []
     if subjects.masks is not None:
         start = time.perf_counter()
-        questions.append(_where(network, subjects, progress, options))
+        questions.append(ask_where(network, subjects, progress, options))
         seconds[questions[-1].title] = time.perf_counter() - start
     if pairs is not None:
         start = time.perf_counter()
-        questions.append(_which(network, pairs, progress, options))
+        questions.append(ask_which(network, pairs, progress, options))
         seconds[questions[-1].title] = time.perf_counter() - start
     few = subjects.first(closely)
     start = time.perf_counter()
@@ -155,7 +155,10 @@ def _layers(network: Network, subjects: Subjects) -> tuple[tuple[str, ...] | Non
         return None, [f"Whether the maps depend on the network was not asked: {error}."]
 
 
-def _where(network: Network, subjects: Subjects, progress: Progress, options: Options) -> Question:
+def ask_where(
+    network: Network, subjects: Subjects, progress: Progress, options: Options
+) -> Question:
+    """Ask where the object is, `BATCH` images at a time; arguments as in `evaluate`."""
     parts = []
     total = len(subjects.images)
     for start in range(0, total, BATCH):
@@ -166,12 +169,13 @@ def _where(network: Network, subjects: Subjects, progress: Progress, options: Op
     return joined(parts)
 
 
-def _which(
+def ask_which(
     network: Network,
     pairs: tuple[Subjects, Subjects],
     progress: Progress,
     options: Options,
 ) -> Question:
+    """Ask which of two objects is marked, the same way."""
     parts = []
     total = len(pairs[0].images)
     for start in range(0, total, BATCH):
