@@ -48,6 +48,7 @@ def sheet(
     rows: Sequence[Row], titles: Sequence[str] | None, title: str | None, look: Look
 ) -> "Figure":
     """Return the figure of the rows, in lines of even length, a title above each image."""
+    from jaxvis.pictures.heading import Heading
     from jaxvis.pictures.plain_figure import PlainFigure
     from jaxvis.pictures.whole_picture import WholePicture
 
@@ -90,9 +91,9 @@ def sheet(
             paper[y : y + high, start : start + across_it] = _resized(picture, (across_it, high))
             write(x + wide / 2, y + high / 2, row.remarks[index], look.points, ha="center",
                   va="center", bbox=BOX)  # fmt: skip
-            if number == 0:
-                write(x + wide / 2, y - GAP / 2, headings[index], look.points, ha="center",
-                      va="bottom")  # fmt: skip
+            if number == 0 and headings[index]:
+                place = (x + wide / 2) / across, 1 - (y - GAP / 2) / down
+                figure.add_artist(Heading(*place, headings[index], look.points))
             if column == 0:
                 write(x - GAP, y + high / 2, label, look.points, ha="right", va="center",
                       rotation=90)  # fmt: skip

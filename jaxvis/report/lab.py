@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -104,14 +104,14 @@ def write_report(
             result = compute(files, options, progress=progress)
             drawing = beside.submit(_draw, result, place)
             result = measured(explored(result, progress=progress), progress=progress)
+            with _timed(result.seconds, "page"):
+                progress("writing the page")
+                write_page(result.for_page(), place)
+            with _timed(result.seconds, "maps.npz"):
+                # Not compressed: of maps that saves a tenth, and takes longer than to make them.
+                np.savez(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
             progress("drawing")
             drawn = drawing.result()
-        with _timed(result.seconds, "page"):
-            progress("writing the page")
-            write_page(result.for_page(), place)
-        with _timed(result.seconds, "maps.npz"):
-            # Not compressed: of maps that saves a tenth, and takes longer than to make them.
-            np.savez(place / "maps.npz", **_arrays(result))  # type: ignore[arg-type]
         (place / "report.md").write_text(page(result, drawn, environment()), encoding="utf-8")
         if options.lab is not None:
             hand = hand_in(result, drawn, environment(), folder)
@@ -261,16 +261,22 @@ def _draw(result: Result, folder: Path) -> dict[str, list[str]]:
     start = time.perf_counter()
     drawn: dict[str, list[str]] = {}
     pages, rows = _pages(len(result.files)), result.drawn().rows()
-    for number, which in pages:
-        of = "" if len(pages) == 1 else f", images {which.start + 1} to {which.stop}"
-        shown = [row._replace(maps=row.maps[which]) for row in rows]
-        for key, name, photographs, figure in _figures(result, which, shown, of):
-            path = folder / figure_name(f"{name}{number}", result.options.figures, photographs)
-            render.save(figure, path, few_colours=not photographs)
-            drawn.setdefault(key, []).append(path.name)
-            figure.clear()  # figure and canvas keep each other, and each its pixels
-            vars(figure.canvas).clear()
-        gc.collect()  # what is left of a page's figures, in circles as well
+    with ThreadPoolExecutor(1) as writer:
+        for number, which in pages:
+            of = "" if len(pages) == 1 else f", images {which.start + 1} to {which.stop}"
+            shown = [row._replace(maps=row.maps[which]) for row in rows]
+            written: list[Future[Path]] = []
+            for key, name, photographs, figure in _figures(result, which, shown, of):
+                path = folder / figure_name(f"{name}{number}", result.options.figures, photographs)
+                write = render.rendered(figure, path, few_colours=not photographs)
+                written.append(writer.submit(write))
+                drawn.setdefault(key, []).append(path.name)
+                figure.clear()  # figure and canvas keep each other, and each its pixels
+                vars(figure.canvas).clear()
+            for one in written:  # page by page, so that memory holds the pixels of one
+                one.result()
+            if len(pages) > 1:
+                gc.collect()  # what is left of a page's figures, in circles as well
     result.seconds["draw"] = time.perf_counter() - start
     return drawn
 

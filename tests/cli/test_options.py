@@ -538,15 +538,15 @@ def panels(monkeypatch):
         drawn[:] = [rows, title]
         return sheets.sheet(rows, titles, title, look)
 
-    def save(figure, path, **options):
+    def rendered(figure, path, **options):
         rows, title = drawn
         found[path.stem] = np.stack([row.pictures for row in rows])
         found[f"title of {path.stem}"] = title
-        return render.save(figure, path, **options)
+        return render.rendered(figure, path, **options)
 
     monkeypatch.setattr("jaxvis.pictures.figures.sheet", sheet)
     monkeypatch.setattr("jaxvis.report.lab.render", types.SimpleNamespace(**vars(render)))
-    monkeypatch.setattr("jaxvis.report.lab.render.save", save)
+    monkeypatch.setattr("jaxvis.report.lab.render.rendered", rendered)
     return found
 
 

@@ -4,6 +4,7 @@ import ast
 import base64
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,6 @@ import matplotlib
 import numpy as np
 import pytest
 import scipy.ndimage
-from matplotlib.figure import Figure
 from PIL import Image, JpegImagePlugin
 
 from jaxvis.pictures import figures, render
@@ -386,19 +386,38 @@ def test_saved_file_has_the_usual_permissions(tmp_path):
 
 
 def test_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    def fail(self, file, *arguments, **options):
-        Path(file).write_bytes(b"half")
+    save = Image.Image.save
+
+    def fail(self, *arguments, **options):
+        file = self if isinstance(self, Path) else arguments[0]
+        if isinstance(file, io.BytesIO):  # a picture within an SVG or a PDF
+            return save(self, *arguments, **options)
+        with open(file, "wb") as half:
+            half.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(Figure, "savefig", fail)
+    for kind in ("png", "jpg", "svg", "pdf"):
+        (tmp_path / f"a.{kind}").write_bytes(b"old")
+    monkeypatch.setattr(Path, "write_bytes", fail)
     monkeypatch.setattr(Image.Image, "save", fail)
     for kind in ("png", "jpg", "svg", "pdf"):
         path = tmp_path / f"a.{kind}"
-        path.write_bytes(b"old")
         with pytest.raises(OSError, match="disk full"):
             render.save(small_figure(), path)
         assert path.read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.pdf", "a.png", "a.svg"]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "svg"])
+def test_what_is_drawn_can_be_written_later_by_another_thread(tmp_path, kind):
+    wanted = render.save(small_figure(), tmp_path / f"wanted.{kind}", few_colours=True)
+    figure = small_figure()
+    write = render.rendered(figure, tmp_path / f"later.{kind}", few_colours=True)
+    assert not (tmp_path / f"later.{kind}").exists()
+    figure.clear()
+    with ThreadPoolExecutor(1) as other:
+        path = other.submit(write).result()
+    assert path.read_bytes() == wanted.read_bytes()
 
 
 def test_save_refuses_names(tmp_path):
