@@ -288,7 +288,8 @@ def _checked(images: Images, titles: Titles) -> UInt8[np.ndarray, "n height widt
 
 def _without_peaks(values: Float[np.ndarray, "n h w"]) -> Float[np.ndarray, "n h w"]:
     """Return maps cut at their 99.5th percentile, but where that is their smallest value."""
-    low, high = (np.percentile(values, q, axis=(1, 2), keepdims=True) for q in (0, PERCENTILE))
+    low = values.min(axis=(1, 2), keepdims=True)
+    high = np.percentile(values, PERCENTILE, axis=(1, 2), keepdims=True)
     return np.where(high > low, np.minimum(values, high), values)
 
 

@@ -6,6 +6,7 @@ JAX. Inputs are never modified.
 """
 
 import io
+import math
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DPI = 150  # of charts
 MOST_KEPT = 128  # of the 256 colours of a PNG, for maps
 NEARLY_WHITE = 244
+LOOKED_AT = 250_000  # pixels, some thousand for a colour
 FINEST, COARSEST = 3, 20  # steps of a noisy picture in a PNG of few colours: 38 dB in jet
 JPEG_QUALITY = 80  # at full resolution of colours
 
@@ -233,10 +235,11 @@ def _in_few_colours(picture: Any, maps: Sequence[np.ndarray]) -> Any:
     found = found if len(found) <= MOST_KEPT else found[:0]
     kept = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=-1)
     rest = 254 - len(kept)
-    # Of every second pixel, which have the same colours and take a quarter of the time.
-    some = picture.resize(
-        ((picture.width + 1) // 2, (picture.height + 1) // 2), Image.Resampling.NEAREST
-    )
+    # Of as many pixels as tell the colours: to look at all of a large picture takes ten times as
+    # long as to draw it in those that are found.
+    step = max(1, round(math.sqrt(picture.width * picture.height / LOOKED_AT)))
+    size = math.ceil(picture.width / step), math.ceil(picture.height / step)
+    some = picture.resize(size, Image.Resampling.NEAREST)
     others = np.reshape(some.quantize(rest, Image.Quantize.MEDIANCUT).getpalette() or [], (-1, 3))
     # Pillow takes the next best of colours as near as that, and paper would be grey.
     others = others[:rest][others[:rest].min(axis=1) < NEARLY_WHITE]
