@@ -12,30 +12,39 @@ from jaxvis.gradients.compiled import Compiled
 from jaxvis.gradients.onednn import bare
 from jaxvis.gradients.target import Score, channels_last, check_targets
 from jaxvis.methods.batches import filled
-from jaxvis.methods.forward import outputs, scores_of_versions, whole
+from jaxvis.methods.forward import outputs, scores_of_versions
 
 BATCH = 16  # masked images in one compiled call
 
-# From what it is made of, and the numbers of some, to masks. Compiled with the model, so it has to
-# be equal to itself when it is made anew: a function of a module, or a frozen dataclass.
+# From what it is made of, and the numbers of some, to masks. Compiled, so it has to be equal to
+# itself when it is made anew: a function of a module, or a frozen dataclass.
 Masks = Callable[[Any, Int[Array, " b"]], Float[Array, "b height width"]]
 
 
+# Three compiled steps, of which the model's is the dear one: so it is compiled once, whatever masks
+# come before it and whatever is made of its answers.
 @Compiled
-def _under_masks(
-    model: Any, image: Array, masks: Masks, made_of: Any, numbers: Int[Array, " b"],
-    there: Bool[Array, " b"], fill: Array, axis: int, target: Array | None, score: Score | None,
-    place: Array, plain: Any, of_all: bool, total: Float32[Array, "height width"],
-) -> tuple[Any, Float[Array, " b"], Float32[Array, "height width"]]:  # fmt: skip
-    """Return what the model makes of mask * image + (1 - mask) * fill, its scores, and the sum of
-    score * mask on top of `total`, over masks that are `there`."""
+def _covered(
+    image: Array, masks: Masks, made_of: Any, numbers: Int[Array, " b"], fill: Array, axis: int
+) -> tuple[Array, Float[Array, "b height width"]]:
+    """Return mask * image + (1 - mask) * fill, and the masks."""
     some = masks(made_of, numbers)
     wide = jnp.expand_dims(some.astype(image.dtype), axis)
-    found = whole(model, wide * image[None] + (1 - wide) * fill)
+    return wide * image[None] + (1 - wide) * fill, some
+
+
+@Compiled
+def _weighed(
+    found: Any, some: Float[Array, "b height width"], there: Bool[Array, " b"],
+    target: Array | None, score: Score | None, place: Array, plain: Any, of_all: bool,
+    total: Float32[Array, "height width"],
+) -> tuple[Float[Array, " b"], Float32[Array, "height width"]]:  # fmt: skip
+    """Return the scores, and the sum of score * mask on top of `total`, over masks that are
+    `there`."""
     values = scores_of_versions(found, target, score, image=place, plain=plain, of_all=of_all)
     counted = jnp.where(there, values.astype(jnp.float32), 0)
     weighed = bare(jnp.einsum("b,bhw->hw", counted, some.astype(jnp.float32), precision="highest"))
-    return found, values, total + weighed
+    return values, total + weighed
 
 
 def under_masks(
@@ -70,17 +79,18 @@ def under_masks(
     for image in range(len(x)):
         target = None if targets is None else targets[image]
         made, values = made_of(image), []
-        # Each call waits for the sum of the one before it, so that no two are in memory.
         total = jnp.zeros(sides, jnp.float32)
         for start, numbers in filled(count, size):
-            there = jnp.arange(size) < count - start
-            found, some, total = _under_masks(
-                model, x[image], masks, made, jnp.asarray(numbers), there,
-                background, axis, target, score, jnp.asarray(image), plain, of_all, total,
-            )  # fmt: skip
+            total.block_until_ready()  # so that no two batches are in memory
+            covered, some = _covered(x[image], masks, made, jnp.asarray(numbers), background, axis)
+            found = outputs(model, covered)
             if image == start == 0:
                 check_targets(targets, found)
-            values.append(some)
+            there = jnp.arange(size) < count - start
+            of_these, total = _weighed(
+                found, some, there, target, score, jnp.asarray(image), plain, of_all, total
+            )
+            values.append(of_these)
         yield image, jnp.concatenate(values)[:count], total
 
 

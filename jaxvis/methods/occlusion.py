@@ -23,6 +23,7 @@ from jaxvis.types import AnyArray
 
 # Shares of the shorter side: of 224 pixels a square of 32, every 16.
 WINDOW, STRIDE = 1 / 7, 1 / 14
+CORNERS = 256  # of windows; more come in multiples of that
 
 
 def occlusion(
@@ -71,11 +72,13 @@ def occlusion(
         for column in _starts(width, windows[1], strides[1])
     ]
     plain = np.asarray(scores(outputs(model, x), targets, score))
-    corners = jnp.asarray(starts)
+    # As many corners, the last one repeated, as other windows have: what is compiled serves all.
+    corners = jnp.asarray([*starts, *starts[-1:] * (-len(starts) % CORNERS)])
+    made_of = corners, jnp.asarray(windows)
     lost = np.zeros((len(x), height, width), np.float64)
     covered = np.zeros((height, width), np.float64)
     for image, values, _ in under_masks(
-        model, x, targets, Windows((height, width), windows), lambda _: corners, len(starts),
+        model, x, targets, Windows((height, width)), lambda _: made_of, len(starts),
         score=score, batch_size=batch_size, fill=fill, channel_axis=channel_axis,
     ):  # fmt: skip
         falls = plain[image] - np.asarray(values, np.float64)
@@ -89,21 +92,20 @@ def occlusion(
 
 @dataclass(frozen=True)
 class Windows:
-    """Masks that cover one window each, given the corners of all: see `masked.Masks`."""
+    """Masks that cover one window each, given the corners of all, and the sides of a window: see
+    `masked.Masks`."""
 
     sides: tuple[int, int]
-    windows: tuple[int, int]
 
     def __call__(
-        self, corners: Int[Array, "count 2"], numbers: Int[Array, " b"]
+        self, made_of: tuple[Int[Array, "count 2"], Int[Array, "2"]], numbers: Int[Array, " b"]
     ) -> Float32[Array, "b height width"]:
         """Return 0 inside of the window, cut off at the edge, and 1 outside."""
+        corners, windows = made_of
         rows, columns = (
             (jnp.arange(side)[None] >= first[:, None])
             & (jnp.arange(side)[None] < first[:, None] + window)
-            for side, window, first in zip(
-                self.sides, self.windows, corners[numbers].T, strict=True
-            )
+            for side, window, first in zip(self.sides, windows, corners[numbers].T, strict=True)
         )
         return 1 - (rows[:, :, None] & columns[:, None, :]).astype(jnp.float32)
 
