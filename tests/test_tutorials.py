@@ -38,6 +38,7 @@ WITH_SETTINGS = (
     "08_one_compiled_call",
     "09_keras_weights",
     "12_beyond_one_gradient",
+    "16_masks_and_relevance",
 )
 WITH_OWN_NETWORKS = ("10_your_own_model", "11_any_model")
 ON_DRAWN_SCENES = ("13_backdoor", "14_adversarial", "15_fooling_the_map")  # and nothing else

@@ -15,6 +15,7 @@ from jaxvis.course import (
     gradient_microscope,
     images,
     keras_weights,
+    masks_and_relevance,
     one_compiled_call,
     relu_rules,
     saliency,
@@ -41,4 +42,5 @@ LESSONS = (
     backdoor,
     adversarial,
     fooling_the_map,
+    masks_and_relevance,
 )

@@ -27,6 +27,7 @@ from answers import (  # noqa: F401 - the files are looked up by the names of th
     gradient_microscope,
     images,
     keras_weights,
+    masks_and_relevance,
     one_compiled_call,
     relu_rules,
     saliency,
