@@ -382,3 +382,23 @@ def test_masks_compile_once(small, pixels, compilations):
     del compilations[:]
     jv.occlusion(small, pixels + 1, CLASSES, **options)
     assert compilations == []
+
+
+def test_the_network_is_compiled_once_whatever_covers_its_images(pixels):
+    kernel = jnp.asarray(np.random.default_rng(2).normal(size=(3, 3, 3, 7)) / 300, jnp.float32)
+    traced = []
+
+    def network(x):
+        traced.append(x.shape[0])
+        y = jax.lax.conv_general_dilated(
+            x, kernel, (4, 4), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return jax.nn.relu(y).mean((1, 2))
+
+    model = jv.expose_relu(network)
+    jv.occlusion(model, pixels, CLASSES, window=16, stride=16, batch_size=5)
+    before = traced.count(5)
+    assert before > 0
+    jv.occlusion(model, pixels, CLASSES, window=20, stride=(10, 5), batch_size=5)
+    jv.rise(model, pixels, CLASSES, masks=8, batch_size=5)
+    assert traced.count(5) == before
