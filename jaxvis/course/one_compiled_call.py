@@ -39,7 +39,7 @@ def both_maps(both_maps, model, pixels, target):
             "through_body takes a cotangent of its result: one array, of the shape of A.",
         ),
     }
-    answer = attempt(all_six, model, given, three, hints=hints)
+    answer = attempt(jax.jit(all_six), model, given, three, hints=hints)
     first, second = pair(
         answer, "what both_maps returns", "Return the saliency map and the class activation map."
     )
