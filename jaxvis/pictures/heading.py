@@ -15,7 +15,7 @@ MARGIN = 2  # pixels, for what of a letter stands out of the room that it takes
 
 
 class Heading(Text):
-    """Black letters in the middle above a point, as `Text` in pixels to within half of one.
+    """Black letters in the middle above a point, as `Text` has them, to within a pixel.
 
     Matplotlib takes 2 ms for each line of text, half of the time of a contact sheet; and all
     figures of a page have the same. Where pixels are drawn their picture is kept, and put where it
