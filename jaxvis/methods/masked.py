@@ -81,7 +81,7 @@ def under_masks(
         made, values = made_of(image), []
         total = jnp.zeros(sides, jnp.float32)
         for start, numbers in filled(count, size):
-            total.block_until_ready()  # so that no two batches are in memory
+            total.block_until_ready()  # so that the model runs for one batch at a time
             covered, some = _covered(x[image], masks, made, jnp.asarray(numbers), background, axis)
             found = outputs(model, covered)
             if image == start == 0:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 KEPT = 64  # texts: those of a page of images
+PLACED: Any = {"ha": "center", "va": "bottom", "parse_math": False}
 MARGIN = 2  # pixels, for what of a letter stands out of the room that it takes
 
 
@@ -23,7 +24,7 @@ class Heading(Text):
     """
 
     def __init__(self, x: float, y: float, text: str, points: float) -> None:
-        super().__init__(x, y, text, fontsize=points, parse_math=False, ha="center", va="bottom")
+        super().__init__(x, y, text, fontsize=points, **PLACED)
 
     def draw(self, renderer: Any) -> None:
         """Draw the text."""
@@ -42,7 +43,7 @@ class Heading(Text):
 def _letters(text: str, points: float, dpi: float) -> UInt8[np.ndarray, "height width 4"]:
     """Return the pixels of a text, bottom row first as `draw_image` has them, clear around it."""
     figure = Figure(dpi=dpi)
-    one = Text(0, 0, text, fontsize=points, parse_math=False, ha="center", va="bottom")
+    one = Text(0, 0, text, fontsize=points, **PLACED)
     figure.add_artist(one)
     box = one.get_window_extent(RendererAgg(1, 1, dpi))
     renderer = RendererAgg(ceil(box.width) + 2 * MARGIN, ceil(box.height) + 2 * MARGIN, dpi)

@@ -10,6 +10,7 @@ import math
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,27 +151,26 @@ def rendered(
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: the folder {path.parent} does not exist; make it first")
-    dpi = figure.dpi
     if kind in ("svg", "pdf"):
-        vectors = _vectors(figure, kind)
+        write: Callable[[Path], Any] = partial(Path.write_bytes, data=_vectors(figure, kind))
     else:
         pixels, maps = _pixels(figure, few_colours)
+        if kind == "jpg":
+            write = partial(_write_jpeg, pixels, figure.dpi)
+        else:
+            write = partial(_write_png, pixels, figure.dpi, maps if few_colours else None)
+    return partial(_written, path, write)
 
-    def write() -> Path:
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-        try:
-            if kind in ("svg", "pdf"):
-                unfinished.write_bytes(vectors)
-            elif kind == "jpg":
-                _write_jpeg(pixels, unfinished, dpi)
-            else:
-                _write_png(pixels, unfinished, dpi, maps if few_colours else None)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return path
 
-    return write
+def _written(path: Path, write: Callable[[Path], Any]) -> Path:
+    """Have a file written beside its place, and put there when it is complete."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
 
 
 def _pixels(
@@ -196,7 +196,7 @@ def _pixels(
     return np.asarray(canvas.buffer_rgba())[..., :3], shown
 
 
-def _write_jpeg(pixels: UInt8[np.ndarray, "height width 3"], path: Path, dpi: float) -> None:
+def _write_jpeg(pixels: UInt8[np.ndarray, "height width 3"], dpi: float, path: Path) -> None:
     from PIL import Image
 
     picture = Image.fromarray(pixels)
@@ -210,9 +210,9 @@ def _write_jpeg(pixels: UInt8[np.ndarray, "height width 3"], path: Path, dpi: fl
 
 def _write_png(
     pixels: UInt8[np.ndarray, "height width 3"],
-    path: Path,
     dpi: float,
     maps: Sequence[np.ndarray] | None,
+    path: Path,
 ) -> None:
     """Write a PNG, of 256 colours if the maps that it shows are given."""
     from PIL import Image
